@@ -1,0 +1,42 @@
+# Everything here does its own set-up first (local/setup.sh); nothing but Python 3.11+ and Node 18+ is expected.
+PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+
+.PHONY: help setup demo up test lint synth lock clean
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/.ready ## Install what is needed
+
+.venv/.ready: requirements/dev.txt requirements/uv.txt local/setup.sh
+	@bash local/setup.sh
+
+demo: setup ## Start the system, import the sample file, show what became of it
+	@$(PYTHON) -m local demo
+
+up: setup ## Keep the system running until Ctrl-C
+	@$(PYTHON) -m local up
+
+test: setup lint synth ## Everything that must hold
+	$(PYTHON) -m pytest
+
+lint: setup ## Style, types, layers
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+synth: setup ## The CloudFormation templates in cdk.out/, checked by cfn-lint
+	$(PYTHON) infra/app.py
+	.venv/bin/cfn-lint cdk.out/*.template.json
+
+lock: setup ## Lock the newest allowed versions of all packages
+	$(COMPILE) --upgrade --group dev -o requirements/dev.txt
+	$(COMPILE) --constraint requirements/dev.txt --group loader -o requirements/loader.txt
+	$(COMPILE) --constraint requirements/dev.txt --group common -o requirements/common.txt
+
+clean: ## Forget the local state: database, synthesized templates, caches
+	rm -rf .local cdk.out build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,33 @@
+"""The step that every failure of the others leads to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import wiring
+from shared.observability import instrumented, logger
+from shared.services.failures import failure_of
+from shared.services.finish_import import count_loaded, fail_import
+from shared.services.import_task import ImportTask
+
+
+@instrumented(correlation_id_path="correlationId")
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
+    """Leave status, message and supportId; answer the failure, for whoever looks at the execution."""
+    del context
+    task = ImportTask.model_validate(event)
+    logger.append_keys(tenant_id=task.tenant_id, upload_id=task.upload_id)
+    upload = task.upload(wiring.uploads())
+    failure = fail_import(
+        upload,
+        failure_of(task.error or {}),
+        counted=count_loaded(upload, wiring.uploads(), wiring.records()),
+        uploads=wiring.uploads(),
+        objects=wiring.objects(),
+        queue=wiring.queue(),
+        clock=wiring.clock,
+    )
+    logger.error("import failed", error=task.error, **failure.model_dump())
+    return failure.model_dump(by_alias=True)

@@ -1,0 +1,40 @@
+"""Step 2, once for each chunk: load it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import wiring
+from shared.domain import object_keys
+from shared.domain.plan import ImportPlan
+from shared.observability import instrumented, logger
+from shared.services.import_task import ImportTask
+from shared.services.load_chunk import load_chunk
+
+
+@instrumented(correlation_id_path="correlationId")
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """Load the chunk that the Map state hands out; it answers nothing, for the ledger is what counts."""
+    del context
+    task = ImportTask.model_validate(event)
+    if task.chunk is None:
+        raise ValueError("the event has no chunk")
+    logger.append_keys(tenant_id=task.tenant_id, upload_id=task.upload_id, chunk=task.chunk.index)
+    totals = load_chunk(
+        task.upload(wiring.uploads()),
+        task.chunk,
+        _plan(task.tenant_id, task.upload_id),
+        uploads=wiring.uploads(),
+        objects=wiring.objects(),
+        records=wiring.records(),
+    )
+    logger.info("chunk loaded", **totals.model_dump())
+
+
+@lru_cache(maxsize=8)
+def _plan(tenant_id: str, upload_id: str) -> ImportPlan:
+    """The plan, kept between chunks: it is written once, before the first chunk is handed out."""
+    return ImportPlan.model_validate_json(wiring.objects().read(object_keys.plan(tenant_id, upload_id)))

@@ -1,0 +1,32 @@
+"""Step 1: plan the import."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import wiring
+from shared.domain import object_keys
+from shared.observability import instrumented, logger
+from shared.services.import_task import ImportTask
+from shared.services.plan_import import plan_import
+from shared.settings import get_settings
+
+
+@instrumented(correlation_id_path="correlationId")
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Write the plan; answer where the Map state finds the list of chunks."""
+    del context
+    task = ImportTask.model_validate(event)
+    logger.append_keys(tenant_id=task.tenant_id, upload_id=task.upload_id)
+    settings = get_settings()
+    summary = plan_import(
+        task.upload(wiring.uploads()),
+        uploads=wiring.uploads(),
+        objects=wiring.objects(),
+        clock=wiring.clock,
+        chunk_bytes=settings.chunk_bytes,
+    )
+    logger.info("import planned", records=summary.records, chunks=summary.chunks)
+    return {"bucket": settings.bucket, "chunksKey": object_keys.chunk_list(task.tenant_id, task.upload_id)}

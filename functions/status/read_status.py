@@ -1,0 +1,86 @@
+"""GET /api/import/manufacturing-data…: one upload, history, refused rows, audit trail."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import wiring
+from shared.domain.identity import Permission
+from shared.errors import RequestRefused
+from shared.http_api import BASE, answer, correlation_id, identify, new_http_api
+from shared.observability import instrumented
+from shared.services import read_status
+
+_DEFAULT_LIMIT = 20
+_LARGEST_LIMIT = 200
+
+app = new_http_api()
+
+
+@app.get(BASE)
+def get_uploads() -> Response[str]:
+    """One upload with its progress where `uploadId` is given, else the tenant's history."""
+    correlation_id(app)
+    identity = identify(app, Permission.READ)
+    uploads = wiring.uploads()
+    upload_id = app.current_event.get_query_string_value("uploadId")
+    if upload_id:
+        upload = read_status.find_upload(identity, upload_id, uploads)
+        progress = read_status.show_progress(upload, uploads, wiring.clock())
+        return answer(HTTPStatus.OK, {"upload": read_status.show_upload(upload), "progress": progress})
+    page = uploads.history(identity.tenant_id, _limit(), _cursor())
+    shown = [read_status.show_upload(upload) for upload in page.items]
+    return answer(HTTPStatus.OK, {"uploads": shown, **_pagination(page.cursor)})
+
+
+@app.get(f"{BASE}/<upload_id>/errors")
+def get_refused_rows(upload_id: str) -> Response[str]:
+    """The refused rows: a page of them as JSON, or with `format=csv` the way to the whole file."""
+    correlation_id(app)
+    identity = identify(app, Permission.READ)
+    upload = read_status.find_upload(identity, upload_id, wiring.uploads())
+    form = app.current_event.get_query_string_value("format") or "json"
+    if form == "csv":
+        url = read_status.refused_rows_url(upload, identity, wiring.objects(), wiring.uploads(), wiring.clock)
+        return answer(HTTPStatus.FOUND, {"url": url}, {"Location": url})
+    if form != "json":
+        raise RequestRefused(f"There is no format “{form}”; ask for json or csv.", status=422, code="format_unknown")
+    page = read_status.refused_rows(upload, _limit(), _cursor(), wiring.objects())
+    rows = [read_status.show_refused_row(row, upload) for row in page.items]
+    return answer(HTTPStatus.OK, {"refusedRows": rows, **_pagination(page.cursor)})
+
+
+@app.get(f"{BASE}/<upload_id>/audit")
+def get_audit(upload_id: str) -> Response[str]:
+    """What was done to an upload, by whom and why, oldest first."""
+    correlation_id(app)
+    identity = identify(app, Permission.READ)
+    upload = read_status.find_upload(identity, upload_id, wiring.uploads())
+    page = wiring.uploads().events(upload.tenant_id, upload.upload_id, _limit(), _cursor())
+    events = [event.model_dump(mode="json", by_alias=True) for event in page.items]
+    return answer(HTTPStatus.OK, {"events": events, **_pagination(page.cursor)})
+
+
+def _limit() -> int:
+    text = app.current_event.get_query_string_value("limit") or str(_DEFAULT_LIMIT)
+    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _LARGEST_LIMIT:
+        return int(text)
+    raise RequestRefused(f"limit is a number from 1 to {_LARGEST_LIMIT}.", status=422, code="limit_invalid")
+
+
+def _cursor() -> str | None:
+    return app.current_event.get_query_string_value("cursor")
+
+
+def _pagination(cursor: str | None) -> dict[str, Any]:
+    return {"pagination": {"limit": _limit(), "nextCursor": cursor}}
+
+
+@instrumented(correlation_id_path=None)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer an API Gateway request (payload format 2.0)."""
+    return app.resolve(event, context)

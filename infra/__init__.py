@@ -1,0 +1,1 @@
+"""The CDK app: what is deployed, and the only description of how it is wired."""

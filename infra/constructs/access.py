@@ -1,0 +1,183 @@
+"""What each function is told and may do: the least that its work needs, by action, table, index and prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+
+from infra.configuration import Configuration
+from infra.constructs.database import PORT
+from infra.constructs.functions import Access
+from infra.constructs.tables import JOBS_BY_QUEUE, UPLOADS_BY_CREATION
+from infra.stacks.data import DataStack
+
+_CHANGE = ("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem")
+_READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
+_WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
+
+
+def function_access(data: DataStack, configuration: Configuration) -> dict[str, Access]:
+    """The access of every function in the manifest, by module name."""
+    return {
+        **_door_access(data, _environment(data, configuration)),
+        **_import_access(data, _environment(data, configuration)),
+    }
+
+
+def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
+    """The functions that people and S3 call."""
+    tables, objects = data.tables, _Objects(data.bucket)
+    return {
+        "start_upload": Access(
+            told.of(
+                *("MAX_FILE_SIZE", "UPLOAD_RATE_LIMIT", "UPLOAD_URL_SECONDS", "RETENTION_DAYS"),
+                *("BUCKET", "UPLOADS_TABLE", "RATE_LIMITS_TABLE", "AUDIT_TABLE", "AUTH_SECRET_ARN"),
+            ),
+            [
+                _items(tables.uploads, "GetItem", "PutItem"),
+                _items(tables.rate_limits, "UpdateItem"),
+                _items(tables.audit, "PutItem"),
+                # The browser's POST is signed with this role's credentials, so it can do no more than this.
+                objects.may(["s3:PutObject"], "incoming"),
+                _secret(data.auth_secret.secret_arn),
+            ],
+        ),
+        "scan_upload": Access(
+            told.of("MAX_FILE_SIZE", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE"),
+            [
+                _items(tables.uploads, *_CHANGE),
+                _items(tables.jobs, "GetItem", "PutItem"),
+                _items(tables.audit, "PutItem"),
+                objects.may([*_READ_VERSIONS, "s3:DeleteObjectVersion"], "incoming"),
+                objects.may(_WRITE, "quarantine"),
+                # Without it S3 answers 403, and not 404, to a question for an object that is gone.
+                iam.PolicyStatement(actions=["s3:ListBucket"], resources=[data.bucket.bucket_arn]),
+            ],
+        ),
+        "read_status": Access(
+            told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE", "AUTH_SECRET_ARN"),
+            [
+                _items(tables.uploads, "GetItem", "Query", index=UPLOADS_BY_CREATION),
+                _items(tables.audit, "PutItem", "Query"),
+                objects.may(["s3:GetObject"], "refused", "reports"),
+                objects.may_list("refused"),
+                _secret(data.auth_secret.secret_arn),
+            ],
+        ),
+    }
+
+
+def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
+    """The queue, the steps of the state machine, and the migrations."""
+    tables, objects = data.tables, _Objects(data.bucket)
+    database = ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_SECRET_ARN")
+    database_secret = _secret(data.database.secret.secret_arn)
+    ending = Access(
+        told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE", *database),
+        [
+            _items(tables.uploads, *_CHANGE, "Query"),
+            _items(tables.jobs, *_CHANGE),
+            _items(tables.audit, "PutItem"),
+            objects.may(["s3:GetObject"], "refused", "work"),
+            objects.may_list("refused"),
+            objects.may(_WRITE, "reports"),
+            database_secret,
+        ],
+        data.network,
+    )
+    return {
+        "dispatch_job": Access(
+            told.of("JOB_CONCURRENCY", "RETENTION_DAYS", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE"),
+            [
+                _items(tables.jobs, *_CHANGE, "Query", index=JOBS_BY_QUEUE),
+                _items(tables.uploads, *_CHANGE),
+                _items(tables.audit, "PutItem"),
+            ],
+        ),
+        "plan_import": Access(
+            told.of("CHUNK_BYTES", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE"),
+            [
+                _items(tables.uploads, *_CHANGE),
+                _items(tables.audit, "PutItem"),
+                objects.may(_READ_VERSIONS, "incoming"),
+                objects.may([*_WRITE, "s3:GetObject"], "work"),
+            ],
+        ),
+        "load_chunk": Access(
+            told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", *database),
+            [
+                _items(tables.uploads, *_CHANGE),
+                objects.may(_READ_VERSIONS, "incoming"),
+                objects.may(["s3:GetObject"], "work"),
+                objects.may(_WRITE, "refused"),
+                database_secret,
+            ],
+            data.network,
+        ),
+        "finish_import": ending,
+        "fail_import": ending,
+        "migrate_database": Access(told.of(*database), [database_secret], data.network),
+    }
+
+
+class _Environment:
+    """Every setting's value by its name in capitals, of which each function is told those that it needs."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def of(self, *names: str) -> dict[str, str]:
+        """The named ones."""
+        return {name: self._values[name] for name in names}
+
+
+def _environment(data: DataStack, configuration: Configuration) -> _Environment:
+    """What the operator chose and what the data stack has."""
+    return _Environment(
+        {
+            **{name: str(value) for name, value in configuration.settings.items()},
+            "BUCKET": data.bucket.bucket_name,
+            "UPLOADS_TABLE": data.tables.uploads.table_name,
+            "JOBS_TABLE": data.tables.jobs.table_name,
+            "RATE_LIMITS_TABLE": data.tables.rate_limits.table_name,
+            "AUDIT_TABLE": data.tables.audit.table_name,
+            "AUTH_SECRET_ARN": data.auth_secret.secret_arn,
+            "DATABASE_HOST": data.database.proxy.endpoint,
+            "DATABASE_PORT": str(PORT),
+            "DATABASE_SECRET_ARN": data.database.secret.secret_arn,
+        }
+    )
+
+
+class _Objects:
+    """Statements about the bucket's prefixes."""
+
+    def __init__(self, bucket: s3.IBucket) -> None:
+        self._bucket = bucket
+
+    def may(self, actions: Iterable[str], *prefixes: str) -> iam.PolicyStatement:
+        """Actions on the objects under some prefixes."""
+        resources = [self._bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes]
+        return iam.PolicyStatement(actions=list(actions), resources=resources)
+
+    def may_list(self, prefix: str) -> iam.PolicyStatement:
+        """The listing of one prefix."""
+        return iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[self._bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": f"{prefix}/*"}},
+        )
+
+
+def _items(table: dynamodb.ITableV2, *actions: str, index: str | None = None) -> iam.PolicyStatement:
+    """Actions on a table's items, and on one of its indexes."""
+    resources = [table.table_arn] + ([f"{table.table_arn}/index/{index}"] if index else [])
+    return iam.PolicyStatement(actions=[f"dynamodb:{action}" for action in actions], resources=resources)
+
+
+def _secret(arn: str) -> iam.PolicyStatement:
+    """The reading of one secret."""
+    return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])

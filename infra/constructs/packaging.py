@@ -1,0 +1,126 @@
+"""What is put into Lambda: one layer for each dependency group, one small code asset for each folder.
+
+Both are built by CDK's local bundling, with uv and without Docker. The hash of an asset is that of its
+inputs (lock file, sources), so it is the same on every machine and whether or not bundling ran.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jsii
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.manifest import ROOT
+
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+ARCHITECTURE = lambda_.Architecture.ARM_64
+PYTHON_VERSION = "3.13"
+PLATFORM = "aarch64-manylinux_2_28"
+
+_NOT_SHIPPED = ("__pycache__", "*.pyc", ".*")
+
+
+class Layers(Construct):
+    """The layers, by the name of their dependency group."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, groups: Iterable[str]) -> None:
+        super().__init__(scope, construct_id)
+        self.by_group = {group: self._layer(group) for group in groups}
+
+    def _layer(self, group: str) -> lambda_.LayerVersion:
+        lock = ROOT / "requirements" / f"{group}.txt"
+        return lambda_.LayerVersion(
+            self,
+            group.capitalize(),
+            description=f"Locked dependencies of the group {group}",
+            code=_bundled(lock.parent, _digest([lock], PLATFORM, PYTHON_VERSION), _LayerBundling(lock)),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+        )
+
+
+def function_code(folder: str) -> lambda_.AssetCode:
+    """A function folder's files at the root, with `shared/` beside them."""
+    source, shared = ROOT / "functions" / folder, ROOT / "shared"
+    files = [path for top in (source, shared) for path in sorted(top.rglob("*")) if _is_shipped(path)]
+    return _bundled(source, _digest(files), _CodeBundling(source, shared))
+
+
+def _bundled(path: Path, asset_hash: str, local: ILocalBundling) -> lambda_.AssetCode:
+    """An asset that is built by `local`; `image` is demanded by CDK and never started."""
+    return lambda_.Code.from_asset(
+        str(path),
+        asset_hash=asset_hash,
+        asset_hash_type=AssetHashType.CUSTOM,
+        bundling=BundlingOptions(image=DockerImage.from_registry("none"), local=local),
+    )
+
+
+def _digest(files: Iterable[Path], *facts: str) -> str:
+    """A hash of the files' names and contents, and of what else decides the output."""
+    digest = hashlib.sha256()
+    for fact in facts:
+        digest.update(fact.encode() + b"\0")
+    for path in files:
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(ROOT).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _is_shipped(path: Path) -> bool:
+    names = path.relative_to(ROOT).parts
+    return path.is_file() and not any(Path(name).match(pattern) for name in names for pattern in _NOT_SHIPPED)
+
+
+@jsii.implements(ILocalBundling)
+class _LayerBundling:
+    """Installs a lock file's wheels for Lambda's platform."""
+
+    def __init__(self, lock: Path) -> None:
+        self._lock = lock
+
+    def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
+        """Fills `output_dir`; raises CalledProcessError when uv cannot, so that CDK never turns to Docker."""
+        command = [
+            *(_uv(), "pip", "install", "--quiet", "--no-config"),
+            *("--python-platform", PLATFORM, "--python-version", PYTHON_VERSION),
+            *("--only-binary", ":all:", "--require-hashes", "--no-compile-bytecode"),
+            *("--target", str(Path(output_dir, "python")), "--requirement", str(self._lock)),
+        ]
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        return True
+
+
+@jsii.implements(ILocalBundling)
+class _CodeBundling:
+    """Copies a function folder and `shared/`."""
+
+    def __init__(self, source: Path, shared: Path) -> None:
+        self._source = source
+        self._shared = shared
+
+    def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
+        """Fills `output_dir`."""
+        ignored = shutil.ignore_patterns(*_NOT_SHIPPED)
+        shutil.copytree(self._source, output_dir, dirs_exist_ok=True, ignore=ignored)
+        shutil.copytree(self._shared, Path(output_dir, "shared"), ignore=ignored)
+        return True
+
+
+def _uv() -> str:
+    """The uv beside this Python, or the one on the path."""
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("uv")
+    if not found:
+        raise FileNotFoundError("uv is needed to build the Lambda layers: install it with `pip install uv`")
+    return found

@@ -1,0 +1,58 @@
+"""The bucket that files come into, and where the import keeps what it works with."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+_WORK_DAYS = 7
+"""A plan outlives its execution (6 hours at most) by enough days to look into a failure."""
+
+_MEND_DAYS = 30
+"""How long a version that was deleted or replaced can still be had back."""
+
+
+class Storage(Construct):
+    """One private, versioned bucket; the prefixes are those of `shared.domain.object_keys`."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, page_origin: str, retention_days: int) -> None:
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            versioned=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            cors=[
+                s3.CorsRule(
+                    allowed_origins=[page_origin],
+                    allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.GET],
+                    allowed_headers=["*"],
+                    exposed_headers=["ETag"],
+                    max_age=3600,
+                )
+            ],
+            lifecycle_rules=[
+                _expire("incoming", retention_days),
+                _expire("quarantine", retention_days),
+                _expire("refused", retention_days),
+                _expire("reports", retention_days),
+                _expire("work", _WORK_DAYS),
+                s3.LifecycleRule(id="abandoned-parts", abort_incomplete_multipart_upload_after=Duration.days(1)),
+            ],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+
+def _expire(prefix: str, days: int) -> s3.LifecycleRule:
+    """Deletes a prefix's objects after `days`, and what versioning keeps of them some time later."""
+    return s3.LifecycleRule(
+        id=prefix,
+        prefix=f"{prefix}/",
+        expiration=Duration.days(days),
+        noncurrent_version_expiration=Duration.days(min(days, _MEND_DAYS)),
+    )

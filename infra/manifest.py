@@ -1,0 +1,30 @@
+"""The functions' manifest (`functions/manifest.toml`) as values."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class FunctionSpec(BaseModel):
+    """One table of the manifest; its name there is the module's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: str
+    purpose: str
+    layer: Literal["common", "loader"]
+    timeout: Annotated[int, Field(gt=0, le=900, description="Seconds.")]
+    memory: Annotated[int, Field(ge=128, le=10_240, description="MB.")]
+    routes: tuple[str, ...] = ()
+
+
+def read_manifest() -> dict[str, FunctionSpec]:
+    """Module name → what is told of it, in the manifest's order; raises pydantic's ValidationError."""
+    tables = tomllib.loads((ROOT / "functions" / "manifest.toml").read_text(encoding="utf-8"))
+    return TypeAdapter(dict[str, FunctionSpec]).validate_python(tables)

@@ -1,0 +1,40 @@
+"""What is kept: files, tables, the database and the secrets. Nothing here is deleted with the stack."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infra.configuration import Configuration
+from infra.constructs.database import Database, Network
+from infra.constructs.storage import Storage
+from infra.constructs.tables import Tables
+
+
+class DataStack(Stack):
+    """The stateful half; `PipelineStack` is built on it."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, configuration: Configuration) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Linefeed: files, tables, database",
+            termination_protection=True,
+        )
+        self.bucket = Storage(
+            self,
+            "Storage",
+            page_origin=configuration.page_origin,
+            retention_days=configuration.setting("RETENTION_DAYS"),
+        ).bucket
+        self.tables = Tables(self, "Tables")
+        self.network = Network(self, "Network")
+        self.database = Database(self, "Database", network=self.network)
+        self.auth_secret = secretsmanager.Secret(
+            self,
+            "AuthSecret",
+            description="The key that session tokens are signed with (HS256)",
+            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
+            removal_policy=RemovalPolicy.RETAIN,
+        )

@@ -1,0 +1,132 @@
+"""What can be replaced at any time: functions, notification, state machine, HTTP API, schedule, migrations."""
+
+from __future__ import annotations
+
+from aws_cdk import ArnFormat, CfnOutput, Duration, Stack, triggers
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_notifications as notifications
+from constructs import Construct
+
+from infra.configuration import Configuration
+from infra.constructs.access import function_access
+from infra.constructs.alarms import Alarms
+from infra.constructs.functions import Functions
+from infra.constructs.http_api import Api
+from infra.constructs.import_workflow import ImportWorkflow
+from infra.manifest import read_manifest
+from infra.stacks.data import DataStack
+
+_SWEEP = Duration.minutes(5)
+
+
+class PipelineStack(Stack):
+    """The stateless half, on top of `DataStack`."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, configuration: Configuration, data: DataStack) -> None:
+        super().__init__(scope, construct_id, description="Linefeed: functions, state machine, HTTP API")
+        self._data = data
+        manifest = read_manifest()
+        self.functions = Functions(
+            self,
+            "Functions",
+            manifest=manifest,
+            access=function_access(data, configuration),
+            log_retention=configuration.log_retention,
+        )
+        self.workflow = ImportWorkflow(
+            self,
+            "Import",
+            manifest=manifest,
+            functions=self.functions,
+            bucket=data.bucket,
+            log_retention=configuration.log_retention,
+        )
+        self.api = Api(
+            self,
+            "Api",
+            manifest=manifest,
+            functions=self.functions,
+            page_origin=configuration.page_origin,
+            log_retention=configuration.log_retention,
+        )
+        self._scan_what_comes_in()
+        self._dispatch()
+        self._migrate()
+        Alarms(
+            self,
+            "Alarms",
+            functions=self.functions,
+            execution_log=self.workflow.log_group,
+            api=self.api.http_api,
+            database=data.database.instance,
+            email=configuration.alarm_email,
+        )
+        self._tell_the_operator()
+
+    def _scan_what_comes_in(self) -> None:
+        """By the bucket's name: on the bucket itself the notification would belong to the stack of the data."""
+        incoming = s3.Bucket.from_bucket_name(self, "Incoming", self._data.bucket.bucket_name)
+        incoming.add_event_notification(
+            s3.EventType.OBJECT_CREATED,
+            notifications.LambdaDestination(self.functions["scan_upload"]),
+            s3.NotificationKeyFilter(prefix="incoming/"),
+        )
+
+    def _dispatch(self) -> None:
+        """Wakes the dispatcher at each change of a job, and every few minutes in case one was lost."""
+        dispatch = self.functions["dispatch_job"]
+        machine = self.workflow.state_machine
+        dispatch.add_environment("STATE_MACHINE_ARN", machine.state_machine_arn)
+        executions = Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{machine.state_machine_name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        dispatch.add_to_role_policy(
+            iam.PolicyStatement(actions=["states:StartExecution"], resources=[machine.state_machine_arn])
+        )
+        dispatch.add_to_role_policy(iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions]))
+        dispatch.add_event_source(
+            sources.DynamoEventSource(
+                self._data.tables.jobs,
+                # The first job may be queued while the stack is still being made.
+                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+                batch_size=100,
+                # A lost event costs at most one sweep's interval; a stuck shard would cost far more.
+                retry_attempts=3,
+            )
+        )
+        events.Rule(
+            self,
+            "Sweep",
+            description="Puts right what a lost event left behind",
+            schedule=events.Schedule.rate(_SWEEP),
+            targets=[targets.LambdaFunction(dispatch)],
+        )
+
+    def _migrate(self) -> None:
+        """Runs the migrations at each deployment that changes the code, before anything can import."""
+        triggers.Trigger(
+            self,
+            "Migrate",
+            handler=self.functions["migrate_database"],
+            timeout=Duration.minutes(10),
+            execute_before=[self.workflow.state_machine],
+        )
+
+    def _tell_the_operator(self) -> None:
+        CfnOutput(self, "ApiUrl", value=self.api.url, description="Where the page and plant servers call")
+        CfnOutput(self, "BucketName", value=self._data.bucket.bucket_name)
+        CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
+        CfnOutput(
+            self,
+            "AuthSecretArn",
+            value=self._data.auth_secret.secret_arn,
+            description="Where whoever signs the session tokens finds the key",
+        )

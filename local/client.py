@@ -1,0 +1,293 @@
+"""The HTTP API as a browser uses it: ask for an upload, send the bytes straight to S3, watch it go in.
+
+Every method returns the API's JSON as it came. What goes wrong is a `ClientError` whose text is meant for people.
+"""
+
+from __future__ import annotations
+
+import io
+import mimetypes
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from xml.etree import ElementTree
+
+import httpx
+
+IMPORTS_PATH = "/api/import/manufacturing-data"
+"""Where the import API begins, below the API's URL."""
+
+ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
+"""The statuses after which nothing changes any more."""
+
+_TRY_AGAIN = frozenset({429, 502, 503, 504})
+_TIMEOUTS = httpx.Timeout(60.0, connect=5.0)
+_MIME_TYPES = {".csv": "text/csv", ".tsv": "text/tab-separated-values", ".txt": "text/plain"}
+
+Document = dict[str, Any]
+
+
+class ClientError(Exception):
+    """The root: something that a person is told, and that ends a command."""
+
+
+class Unreachable(ClientError):
+    """Nothing answers at the address, or the connection broke."""
+
+
+class WaitTimeout(ClientError):
+    """The upload had not ended when the time was up; it goes on without us."""
+
+
+class StorageError(ClientError):
+    """The object store refused the bytes; `code` is its own, such as `EntityTooLarge`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"The storage refused the file: {message} ({code})")
+        self.code = code
+
+
+class ApiError(ClientError):
+    """An answer in the API's error shape, `{error, message, supportId, details}`.
+
+    `error` is the stable code, `details` the entries of `details.errors`, `retry_after` in seconds.
+    """
+
+    def __init__(self, status: int, document: Mapping[str, Any], *, retry_after: float | None = None) -> None:
+        self.status = status
+        self.error = str(document.get("error") or "unknown")
+        self.message = str(document.get("message") or f"The API answered {status} without a message.")
+        self.support_id = document.get("supportId")
+        details = document.get("details")
+        self.details: list[Document] = list(details.get("errors") or []) if isinstance(details, Mapping) else []
+        self.retry_after = retry_after
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        """The message, one line for each detail, and what support asks for."""
+        lines = [f"{self.message} ({self.status} {self.error})"]
+        for detail in self.details:
+            named = f"{detail['field']}: " if detail.get("field") else ""
+            lines.append(f"  - {named}{detail.get('error', '')}")
+        if self.retry_after is not None:
+            lines.append(f"  Try again in {self.retry_after:.0f} s.")
+        if self.support_id:
+            lines.append(f"  Support id: {self.support_id}")
+        return "\n".join(lines)
+
+
+class LinefeedClient:
+    """One person's session with the API at `api_url` (without the path); a context manager."""
+
+    def __init__(self, api_url: str, token: str) -> None:
+        self._api = httpx.Client(
+            base_url=api_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=_TIMEOUTS,
+            trust_env=False,
+        )
+        # The presigned URLs carry their own right; S3 would refuse a second one in the header.
+        self._storage = httpx.Client(timeout=_TIMEOUTS, trust_env=False, follow_redirects=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
+        self._storage.close()
+
+    def start_upload(
+        self,
+        path: Path,
+        *,
+        work_unit_id: str,
+        deduplicate: bool = True,
+        validate_data: bool = True,
+        priority: str = "normal",
+        time_zone: str | None = None,
+        defaults: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """Announce a file and get `{uploadId, jobId, tracking, upload: {url, fields, expiresAt}, …}`.
+
+        Without an `idempotency_key` each call is an upload of its own; with one, a repeated call gets the first answer.
+        """
+        request: Document = {
+            "fileName": path.name,
+            "fileSize": path.stat().st_size,
+            "mimeType": mime_type(path),
+            "workUnitId": work_unit_id,
+            "importType": "csv",
+            "deduplicate": deduplicate,
+            "validateData": validate_data,
+            "priority": priority,
+        }
+        if time_zone is not None:
+            request["timeZone"] = time_zone
+        if defaults:
+            request["defaults"] = dict(defaults)
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return _json(self._send("POST", "", json=request, headers=headers))
+
+    def send_file(self, upload: Mapping[str, Any], path: Path, on_bytes: Callable[[int], None] | None = None) -> None:
+        """Send the bytes as the form that `start_upload` answered with; the file is never whole in memory.
+
+        `on_bytes` is told the number of bytes each time some have been handed to the connection.
+        The file is the last part of the form, because S3 ignores what comes after it.
+        """
+        form = upload["upload"]
+        with _ReportingFile(path, on_bytes) as file:
+            try:
+                answer = self._storage.post(
+                    form["url"], data=form["fields"], files={"file": (path.name, file, mime_type(path))}
+                )
+            except httpx.TransportError as error:
+                raise Unreachable(f"The connection broke while {path.name} was sent: {_described(error)}") from error
+        if answer.is_error:
+            raise StorageError(*_storage_reason(answer))
+
+    def status(self, upload_id: str) -> Document:
+        """`{upload, progress}` of one upload."""
+        return _json(self._send("GET", "", params={"uploadId": upload_id}))
+
+    def wait(
+        self,
+        upload_id: str,
+        on_status: Callable[[Document], None] | None = None,
+        timeout: float = 300.0,
+        interval: float = 0.2,
+    ) -> Document:
+        """Ask for the status every `interval` seconds until the upload has ended, and return the last answer.
+
+        Answers that ask to try again are waited out; raises `WaitTimeout` after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            pause = interval
+            try:
+                answer = self.status(upload_id)
+            except ApiError as error:
+                if error.status not in _TRY_AGAIN:
+                    raise
+                pause = max(interval, error.retry_after or 0.0)
+            else:
+                if on_status is not None:
+                    on_status(answer)
+                if answer["upload"]["status"] in ENDED:
+                    return answer
+            if time.monotonic() + pause > deadline:
+                raise WaitTimeout(f"Upload {upload_id} had not ended after {timeout:.0f} s; it goes on by itself.")
+            time.sleep(pause)
+
+    def history(self, limit: int | None = None, cursor: str | None = None) -> Document:
+        """One page of the tenant's uploads, newest first: `{uploads, pagination}`."""
+        return _json(self._send("GET", "", params=_page(limit, cursor)))
+
+    def refused_rows(self, upload_id: str, limit: int | None = None, cursor: str | None = None) -> Document:
+        """One page of the refused rows: `{refusedRows, pagination}`."""
+        return _json(self._send("GET", f"/{upload_id}/errors", params=_page(limit, cursor)))
+
+    def download_refused_csv(self, upload_id: str, target: Path) -> int:
+        """Write the refused rows, ready to fix and upload again, to `target`; return its size in bytes."""
+        answer = self._send("GET", f"/{upload_id}/errors", params={"format": "csv"})
+        if not answer.is_redirect:
+            raise ClientError(f"The API answered {answer.status_code} where the place of the file was expected.")
+        try:
+            with self._storage.stream("GET", answer.headers["location"]) as download, target.open("wb") as file:
+                if download.is_error:
+                    download.read()
+                    raise StorageError(*_storage_reason(download))
+                return sum(file.write(part) for part in download.iter_bytes())
+        except httpx.TransportError as error:
+            raise Unreachable(f"The refused rows could not be fetched: {_described(error)}") from error
+
+    def audit(self, upload_id: str, limit: int | None = None, cursor: str | None = None) -> Document:
+        """One page of what happened to the upload, oldest first: `{events, pagination}`."""
+        return _json(self._send("GET", f"/{upload_id}/audit", params=_page(limit, cursor)))
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Send one request to the API, `path` below the imports; an error answer becomes an `ApiError`."""
+        try:
+            answer = self._api.request(method, IMPORTS_PATH + path, **request)
+        except httpx.TransportError as error:
+            raise Unreachable(f"No answer from {self._api.base_url}: {_described(error)}") from error
+        if answer.is_error:
+            raise ApiError(answer.status_code, _error_document(answer), retry_after=_seconds(answer, "retry-after"))
+        return answer
+
+
+class _ReportingFile(io.FileIO):
+    """A file that tells how many bytes have been read from it."""
+
+    def __init__(self, path: Path, on_bytes: Callable[[int], None] | None) -> None:
+        super().__init__(path, "rb")
+        self._on_bytes = on_bytes
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read and tell."""
+        part = super().read(-1 if size is None else size) or b""
+        if part and self._on_bytes is not None:
+            self._on_bytes(len(part))
+        return part
+
+
+def mime_type(path: Path) -> str:
+    """The type a browser would give; by the ending alone, and the same on every operating system for ours."""
+    known = _MIME_TYPES.get(path.suffix.lower())
+    return known or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def _described(error: Exception) -> str:
+    """The error's text, or its kind where it has none."""
+    return str(error) or type(error).__name__
+
+
+def _page(limit: int | None, cursor: str | None) -> dict[str, str]:
+    """The query of a paged request."""
+    query = {"limit": str(limit) if limit is not None else None, "cursor": cursor}
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def _json(answer: httpx.Response) -> Document:
+    """The answer's JSON object."""
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise ClientError(f"The API answered {answer.status_code} with something that is not a JSON object.")
+    return document
+
+
+def _error_document(answer: httpx.Response) -> Mapping[str, Any]:
+    """The error shape, or what can be said of an answer without it."""
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    if isinstance(document, dict) and "message" in document:
+        return document
+    return {"error": answer.reason_phrase, "message": "The API answered with an error it does not explain."}
+
+
+def _storage_reason(answer: httpx.Response) -> tuple[str, str]:
+    """Code and message of S3's error document."""
+    try:
+        document = ElementTree.fromstring(answer.content)
+    except ElementTree.ParseError:
+        return str(answer.status_code), answer.reason_phrase or "no reason given"
+    return document.findtext("Code") or str(answer.status_code), document.findtext("Message") or "no reason given"
+
+
+def _seconds(answer: httpx.Response, header: str) -> float | None:
+    """A header that holds seconds, or None."""
+    value = answer.headers.get(header, "")
+    return float(value) if value.isdigit() else None

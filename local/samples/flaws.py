@@ -1,0 +1,112 @@
+"""What is wrong with some rows of a real export, and what has to become of each.
+
+A flaw changes the cells of one sound row. A row with an error has exactly one, so that what is expected of it
+is one field and one code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from local.samples.plant import in_utc
+
+Cells = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One way for a row to be wrong.
+
+    `spoil` changes the cells in place; `field` is the record field (as the API names it) that the problem is
+    told about and `code` the problem's code, as in `shared.domain.problems`.
+    """
+
+    kind: str
+    field: str
+    code: str
+    spoil: Callable[[Cells], None]
+
+
+def _set(header: str, value: str) -> Callable[[Cells], None]:
+    """A flaw that puts one value into one column."""
+
+    def spoil(cells: Cells) -> None:
+        cells[header] = value
+
+    return spoil
+
+
+def _good_above_total(cells: Cells) -> None:
+    cells["GoodParts"] = str(int(cells["TotalPartsProduced"]) + 7)
+
+
+def _reject_above_total(cells: Cells) -> None:
+    cells["RejectParts"] = str(int(cells["TotalPartsProduced"]) + 9)
+
+
+def _no_zone(cells: Cells) -> None:
+    cells["LastUpdatedTimestamp"] = cells["LastUpdatedTimestamp"].removesuffix("+01:00")
+
+
+def _long_machine_name(cells: Cells) -> None:
+    cells["MachineName"] = " ".join([cells["MachineName"]] * 20)
+
+
+def _more_rework_than_fits(cells: Cells) -> None:
+    cells["ReworkParts"] = str(int(cells["ReworkParts"]) + 3)
+
+
+def _longer_than_planned(cells: Cells) -> None:
+    cells["DowntimeMinutes"] = f"{float(cells['DowntimeMinutes']) + 12.5:.1f}"
+
+
+def _faster_than_ideal(cells: Cells) -> None:
+    cells.update(Availability="0.9000", Performance="1.0800", Quality="0.9500", OEE="0.9234")
+
+
+def _oee_by_hand(cells: Cells) -> None:
+    cells.update(Availability="0.9000", Performance="0.9000", Quality="0.9000", OEE="0.8500")
+
+
+ERRORS = (
+    Flaw("good parts above the total", "goodParts", "good_exceeds_total", _good_above_total),
+    Flaw("reject parts above the total", "rejectParts", "reject_exceeds_total", _reject_above_total),
+    Flaw("negative count", "reworkParts", "below_minimum", _set("ReworkParts", "-4")),
+    Flaw("text in a number", "totalPartsProduced", "not_a_number", _set("TotalPartsProduced", "ca. 120")),
+    Flaw("no such day", "timestamp", "not_a_timestamp", _set("LastUpdatedTimestamp", "2025-11-31T06:00:00+01:00")),
+    Flaw("text in place of a date", "timestamp", "not_a_timestamp", _set("LastUpdatedTimestamp", "Do Spätschicht")),
+    Flaw("no timestamp", "timestamp", "required", _set("LastUpdatedTimestamp", "")),
+    Flaw("timestamp without a zone", "timestamp", "no_time_zone", _no_zone),
+    Flaw("no machine name", "machineName", "required", _set("MachineName", "")),
+    Flaw("machine name too long", "machineName", "too_long", _long_machine_name),
+    Flaw("decimal comma among decimal points", "cycleTimeSeconds", "not_a_number", _set("CycleTimeSeconds", "27,4")),
+    Flaw("cycle time of zero", "cycleTimeSeconds", "below_minimum", _set("CycleTimeSeconds", "0")),
+    Flaw("quality above one", "quality", "above_maximum", _set("Quality", "1.4")),
+    Flaw("percent among fractions", "availability", "above_maximum", _set("Availability", "140 %")),
+)
+"""What has a row refused."""
+
+WARNINGS = (
+    Flaw("parts that do not add up", "totalPartsProduced", "parts_do_not_add_up", _more_rework_than_fits),
+    Flaw("more minutes than planned", "plannedProductionMinutes", "time_exceeds_planned", _longer_than_planned),
+    Flaw("performance above one", "performance", "performance_above_one", _faster_than_ideal),
+    Flaw("OEE overwritten by hand", "oeeScore", "oee_differs", _oee_by_hand),
+)
+"""What a row is imported with all the same."""
+
+
+def _other_note(cells: Cells) -> None:
+    cells["WorkOrderNote"] = "Nachmeldung"
+
+
+def _other_zone(cells: Cells) -> None:
+    cells["LastUpdatedTimestamp"] = in_utc(cells["LastUpdatedTimestamp"])
+
+
+def _nothing(_: Cells) -> None:
+    """The same row again."""
+
+
+REPETITIONS = (_nothing, _other_zone, _other_note)
+"""How a row comes a second time: each time the key (instant, machine, process) is the first one's."""

@@ -1,0 +1,1 @@
+"""The only modules that know a driver: S3, DynamoDB, Postgres, Step Functions, session tokens."""

@@ -1,0 +1,55 @@
+"""Python values ↔ DynamoDB items, and what all tables have in common."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from shared.errors import RequestRefused
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+Item = dict[str, Any]
+
+
+def to_item(values: dict[str, Any]) -> Item:
+    """DynamoDB's form of plain JSON values (no floats: DynamoDB's numbers are decimals)."""
+    return {name: _serializer.serialize(value) for name, value in values.items()}
+
+
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values of an item; numbers come as Decimal, which pydantic reads as the field's type."""
+    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+
+
+def expires_at(start: datetime, days: int) -> int:
+    """The TTL attribute's value, in epoch seconds."""
+    return int((start + timedelta(days=days)).timestamp())
+
+
+def to_cursor(key: Item | None) -> str | None:
+    """A LastEvaluatedKey as an opaque text for the caller."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode() if key else None
+
+
+def from_cursor(cursor: str, partition: tuple[str, str]) -> Item:
+    """The key in a cursor.
+
+    Raises RequestRefused 422 for a text that no listing of this partition (attribute, value) gave: a cursor
+    comes back through the caller's hands and must not lead into another tenant's partition.
+    """
+    name, value = partition
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        if key[name] == {"S": value} and all(isinstance(part, dict) for part in key.values()):
+            return dict(key)
+    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise RequestRefused("The cursor is not one that an earlier page gave.", status=422, code="cursor_invalid")

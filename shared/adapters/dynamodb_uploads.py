@@ -1,0 +1,173 @@
+"""The uploads table and the audit table: an upload's state moves with its audit event, or not at all.
+
+Uploads: `tenantId`, `uploadId` → the upload in camelCase, and beside it an item `progress#{uploadId}` with the
+counters. Audit: `{tenantId}#{uploadId}`, `{time}#{event}` → the event; only ever added to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from shared.adapters.aws_errors import cancellation_reasons, error_code, translated
+from shared.adapters.dynamodb_items import expires_at, from_cursor, from_item, to_cursor, to_item
+from shared.domain.audit import AuditEvent
+from shared.domain.upload import Totals, Upload, UploadState, states_before
+from shared.errors import StateConflict
+from shared.services.ports import Page
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_COUNTERS = ("records", "imported", "duplicates", "refused", "warnings")
+
+
+class DynamoUploads:
+    """The port `Uploads`; `retention_days` sets when uploads and their audit expire."""
+
+    def __init__(self, client: DynamoDBClient, *, uploads_table: str, audit_table: str, retention_days: int) -> None:
+        self._client = client
+        self._table = uploads_table
+        self._audit_table = audit_table
+        self._days = retention_days
+
+    def create(self, upload: Upload, event: AuditEvent) -> bool:
+        """Store a new upload and its first audit event together; False when the id is taken already."""
+        item = upload.model_dump(mode="json", by_alias=True, exclude_none=True)
+        item["expiresAt"] = expires_at(upload.created_at, self._days)
+        put = {"TableName": self._table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(uploadId)"}
+        return self._write_with_audit({"Put": put}, upload, event)
+
+    def get(self, tenant_id: str, upload_id: str) -> Upload | None:
+        """The upload as it is now; None when the tenant has none of this id."""
+        if "#" in upload_id:
+            return None
+        with translated("The status table"):
+            key = to_item({"tenantId": tenant_id, "uploadId": upload_id})
+            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return _upload(answer["Item"]) if "Item" in answer else None
+
+    def move(self, upload: Upload, to: UploadState, event: AuditEvent, **changes: object) -> Upload:
+        """Move an upload, change fields, add the audit event; a repeated move changes nothing."""
+        changed = upload.model_copy(update={"state": to, **changes})
+        values = changed.model_dump(mode="json", by_alias=True, include={"state", *changes}, exclude_none=True)
+        update = {"TableName": self._table, "Key": self._key(upload.upload_id, upload), **_setting(values, to)}
+        if self._write_with_audit({"Update": update}, upload, event):
+            return changed
+        present = self.get(upload.tenant_id, upload.upload_id)
+        if present is None or present.state is not to:
+            found = present.state.value if present else "gone"
+            raise StateConflict(f"upload {upload.upload_id} is {found}, from where nothing leads to {to.value}")
+        return present
+
+    def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
+        """The tenant's uploads, newest first."""
+        after: dict[str, Any] = {"ExclusiveStartKey": from_cursor(cursor, ("tenantId", tenant_id))} if cursor else {}
+        with translated("The status table"):
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName="byCreation",
+                KeyConditionExpression="tenantId = :tenant",
+                ExpressionAttributeValues=to_item({":tenant": tenant_id}),
+                ScanIndexForward=False,
+                Limit=limit,
+                **after,
+            )
+        return Page([_upload(item) for item in answer["Items"]], to_cursor(answer.get("LastEvaluatedKey")))
+
+    def add_progress(self, upload: Upload, chunk_index: int, totals: Totals) -> None:
+        """Count a chunk's records, once: the item remembers the chunks that it has counted."""
+        added = {f":{name}": getattr(totals, name) for name in _COUNTERS}
+        try:
+            with translated("The status table"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=self._key(f"progress#{upload.upload_id}", upload),
+                    UpdateExpression="SET expiresAt = :expires ADD chunks :chunk, "
+                    + ", ".join(f"{name} :{name}" for name in _COUNTERS),
+                    ConditionExpression="NOT contains(chunks, :index)",
+                    ExpressionAttributeValues=to_item(
+                        {
+                            ":expires": expires_at(upload.created_at, self._days),
+                            ":chunk": {chunk_index},
+                            ":index": chunk_index,
+                            **added,
+                        }
+                    ),
+                )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+
+    def progress(self, upload: Upload) -> Totals:
+        """What has been counted so far."""
+        with translated("The status table"):
+            key = self._key(f"progress#{upload.upload_id}", upload)
+            item = self._client.get_item(TableName=self._table, Key=key).get("Item", {})
+        counted = from_item({name: item[name] for name in _COUNTERS if name in item})
+        return Totals.model_validate(counted)
+
+    def add(self, tenant_id: str, upload_id: str, event: AuditEvent) -> None:
+        """Append an audit event that goes with no move."""
+        with translated("The audit table"):
+            self._client.put_item(**self._audit_put(tenant_id, upload_id, event))
+
+    def events(self, tenant_id: str, upload_id: str, limit: int, cursor: str | None) -> Page[AuditEvent]:
+        """An upload's events, oldest first."""
+        partition = f"{tenant_id}#{upload_id}"
+        after: dict[str, Any] = {"ExclusiveStartKey": from_cursor(cursor, ("uploadKey", partition))} if cursor else {}
+        with translated("The audit table"):
+            answer = self._client.query(
+                TableName=self._audit_table,
+                KeyConditionExpression="uploadKey = :key",
+                ExpressionAttributeValues=to_item({":key": partition}),
+                ConsistentRead=True,
+                Limit=limit,
+                **after,
+            )
+        events = [AuditEvent.model_validate(from_item(item["body"]["M"])) for item in answer["Items"]]
+        return Page(events, to_cursor(answer.get("LastEvaluatedKey")))
+
+    def _key(self, sort_key: str, upload: Upload) -> dict[str, Any]:
+        return to_item({"tenantId": upload.tenant_id, "uploadId": sort_key})
+
+    def _audit_put(self, tenant_id: str, upload_id: str, event: AuditEvent) -> dict[str, Any]:
+        item = {
+            "uploadKey": f"{tenant_id}#{upload_id}",
+            "eventId": f"{event.at.isoformat()}#{event.event.value}",
+            "body": event.model_dump(mode="json", by_alias=True),
+            "expiresAt": expires_at(event.at, self._days),
+        }
+        return {
+            "TableName": self._audit_table,
+            "Item": to_item(item),
+            "ConditionExpression": "attribute_not_exists(eventId)",
+        }
+
+    def _write_with_audit(self, write: dict[str, Any], upload: Upload, event: AuditEvent) -> bool:
+        """One transaction of a conditional write and an audit event; False when the write's condition fails."""
+        put = {"Put": self._audit_put(upload.tenant_id, upload.upload_id, event)}
+        try:
+            with translated("The status table"):
+                self._client.transact_write_items(TransactItems=[write, put])  # type: ignore[list-item]
+        except ClientError as error:
+            if cancellation_reasons(error)[:1] != ["ConditionalCheckFailed"]:
+                raise
+            return False
+        return True
+
+
+def _setting(values: dict[str, Any], to: UploadState) -> dict[str, Any]:
+    """An update that sets `values` where the present state allows the move to `to`."""
+    before = {f":from{i}": state.value for i, state in enumerate(sorted(states_before(to)))}
+    return {
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+        "ConditionExpression": f"#state IN ({', '.join(before)})",
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+        "ExpressionAttributeValues": to_item({f":{name}": value for name, value in values.items()} | before),
+    }
+
+
+def _upload(item: dict[str, Any]) -> Upload:
+    return Upload.model_validate({name: value for name, value in from_item(item).items() if name != "expiresAt"})

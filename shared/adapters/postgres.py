@@ -1,0 +1,129 @@
+"""A connection to Postgres through pg8000: made late, kept between invocations, replaced when broken."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import pg8000.native
+from pg8000.exceptions import DatabaseError, InterfaceError
+
+from shared.adapters.secrets import read_secret
+from shared.errors import TransientError
+from shared.settings import Settings
+
+_SOCKET_SECONDS = 60
+"""Of silence, after which the other side is taken for dead; longer than any lock is waited for."""
+
+_LOCK_TIMEOUT = "20s"
+"""A load that waits longer for another's lock gives up and is tried again: its Lambda has better things to do."""
+
+_TRANSIENT_CLASSES = ("08", "25P03", "40", "53", "55", "57", "58")
+"""SQLSTATE classes of broken connections, idle timeouts, serialization, resources, locks, operators and systems."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAddress:
+    """Where Postgres is and who connects. A `host` that starts with `/` is the folder of a Unix socket."""
+
+    host: str
+    port: int
+    user: str
+    password: str | None
+    database: str
+    tls: bool
+
+
+def configured_address(settings: Settings) -> DatabaseAddress:
+    """The address from the settings and the secret that they name."""
+    secret = json.loads(read_secret(settings.database_secret_arn))
+    return DatabaseAddress(
+        host=settings.database_host,
+        port=settings.database_port,
+        user=secret["username"],
+        password=secret.get("password") or None,
+        database=secret["dbname"],
+        tls=settings.database_tls == "verify-full",
+    )
+
+
+def connect(address: DatabaseAddress) -> pg8000.native.Connection:
+    """A new connection; over TCP with TLS, whose certificate the system's store must verify."""
+    socket = f"{address.host}/.s.PGSQL.{address.port}" if address.host.startswith("/") else None
+    with _translated():
+        return pg8000.native.Connection(
+            address.user,
+            password=address.password,
+            database=address.database,
+            host=None if socket else address.host,
+            port=address.port,
+            unix_sock=socket,
+            ssl_context=ssl.create_default_context() if address.tls else None,
+            timeout=None if socket else _SOCKET_SECONDS,
+            application_name="linefeed",
+        )
+
+
+def sqlstate(error: DatabaseError) -> str:
+    """The five characters that Postgres names an error by (PostgreSQL documentation, appendix A)."""
+    return str(error.args[0].get("C", "")) if error.args and isinstance(error.args[0], dict) else ""
+
+
+class Postgres:
+    """One connection for a process; `address` is asked for when it is needed first."""
+
+    def __init__(self, address: DatabaseAddress) -> None:
+        self._address = address
+        self._connection: pg8000.native.Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[pg8000.native.Connection]:
+        """A transaction that commits when the block ends, and leaves nothing when it ends by an exception.
+
+        Raises TransientError for what may work the next time, and pg8000's DatabaseError for the rest.
+        """
+        with _translated():
+            connection = self._begin()
+            try:
+                yield connection
+                connection.run("COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
+
+    def _begin(self) -> pg8000.native.Connection:
+        """Start a transaction; a kept connection may have been cut while it idled, so it gets a second chance."""
+        if self._connection is not None:
+            with suppress(DatabaseError, InterfaceError, OSError):
+                return self._start(self._connection)
+            self._connection = None
+        self._connection = connect(self._address)
+        return self._start(self._connection)
+
+    def _start(self, connection: pg8000.native.Connection) -> pg8000.native.Connection:
+        connection.run("BEGIN")
+        connection.run(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        return connection
+
+    def _roll_back(self, connection: pg8000.native.Connection) -> None:
+        try:
+            connection.run("ROLLBACK")
+        except (DatabaseError, InterfaceError, OSError):
+            self._connection = None
+            with suppress(Exception):
+                connection.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        if not sqlstate(error).startswith(_TRANSIENT_CLASSES):
+            raise
+        raise TransientError(f"Postgres could not do it now ({sqlstate(error)})") from error
+    except (InterfaceError, OSError) as error:
+        raise TransientError("Postgres could not be reached") from error

@@ -1,0 +1,40 @@
+"""Who is asking, and what their role lets them do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from shared.domain.upload import ShortText, Value
+
+
+class Role(StrEnum):
+    """The platform's roles."""
+
+    ADMIN = "admin"
+    MANAGER = "manager"
+    ENGINEER = "engineer"
+    SUPERVISOR = "supervisor"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+
+class Permission(StrEnum):
+    """What a route asks for."""
+
+    IMPORT = "data:import"
+    READ = "data:read"
+
+
+_MAY_IMPORT = frozenset({Role.ADMIN, Role.MANAGER, Role.ENGINEER, Role.SUPERVISOR})
+
+
+class Identity(Value):
+    """A person or a plant server, as the session says. The tenant comes from here and from nowhere else."""
+
+    tenant_id: ShortText
+    user_id: ShortText
+    role: Role
+
+    def may(self, permission: Permission) -> bool:
+        """True when the role carries the permission; every role may read."""
+        return permission is Permission.READ or self.role in _MAY_IMPORT

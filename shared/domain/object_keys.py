@@ -1,0 +1,66 @@
+"""Where things lie in the bucket. Keys are made here alone, never from a name that a person gave.
+
+```
+incoming/{tenant}/{uploadId}/source.csv             what was uploaded; the only prefix a browser can write
+quarantine/{tenant}/{uploadId}/source.csv           what was rejected; no import role can read it
+work/{tenant}/{uploadId}/plan.json, chunks.json     the plan; deleted by lifecycle
+refused/{tenant}/{uploadId}/{chunk:06}.jsonl        refused rows, one file a chunk, in the file's order
+reports/{tenant}/{uploadId}/refused-rows.csv        all of them, to download, fix and upload again
+```
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_INCOMING = re.compile(r"incoming/(?P<tenant>[^/]+)/(?P<upload>[^/]+)/source\.[a-z]+\Z")
+_EXTENSION = {"csv": "csv", "json": "json", "excel": "xlsx"}
+
+
+class UploadKey(NamedTuple):
+    """Whose upload a key belongs to."""
+
+    tenant_id: str
+    upload_id: str
+
+
+def incoming(tenant_id: str, upload_id: str, import_type: str) -> str:
+    """The key that the presigned POST may write, and nothing else."""
+    return f"incoming/{tenant_id}/{upload_id}/source.{_EXTENSION[import_type]}"
+
+
+def parse_incoming(key: str) -> UploadKey | None:
+    """The upload that an object of `incoming/` claims to belong to; None for any other key."""
+    match = _INCOMING.match(key)
+    return UploadKey(match["tenant"], match["upload"]) if match else None
+
+
+def quarantine(incoming_key: str) -> str:
+    """Where a rejected object is moved to."""
+    return "quarantine/" + incoming_key.removeprefix("incoming/")
+
+
+def plan(tenant_id: str, upload_id: str) -> str:
+    """The plan that every chunk of an upload is loaded by."""
+    return f"work/{tenant_id}/{upload_id}/plan.json"
+
+
+def chunk_list(tenant_id: str, upload_id: str) -> str:
+    """The chunks as the JSON array that the Map state reads."""
+    return f"work/{tenant_id}/{upload_id}/chunks.json"
+
+
+def refused_prefix(tenant_id: str, upload_id: str) -> str:
+    """The common start of all `refused_rows` keys of an upload, ending in `/`."""
+    return f"refused/{tenant_id}/{upload_id}/"
+
+
+def refused_rows(tenant_id: str, upload_id: str, chunk: int) -> str:
+    """The refused rows of one chunk, as JSON lines."""
+    return f"{refused_prefix(tenant_id, upload_id)}{chunk:06}.jsonl"
+
+
+def refused_rows_csv(tenant_id: str, upload_id: str) -> str:
+    """All refused rows of an upload, in the file's order."""
+    return f"reports/{tenant_id}/{upload_id}/refused-rows.csv"

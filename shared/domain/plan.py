@@ -1,0 +1,47 @@
+"""The plan of an import: how to read the file, and the chunks it is loaded in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.domain.upload import SourceObject, UploadOptions, Value
+
+RatioScale = Literal["fraction", "percent"]
+
+
+class Dialect(Value):
+    """How a delimited text file is written."""
+
+    encoding: str
+    delimiter: str
+
+
+class Chunk(Value):
+    """A run of whole records: bytes `[start, end)` of the source.
+
+    `first_line` is the physical line, counted from 1, on which the first record starts.
+    """
+
+    index: int
+    start: int
+    end: int
+    first_line: int
+    records: int
+
+
+class ImportPlan(Value):
+    """Everything a chunk is loaded by, so that every chunk of an upload is read alike."""
+
+    tenant_id: str
+    upload_id: str
+    source: SourceObject
+    options: UploadOptions
+    dialect: Dialect
+    header: list[str] = Field(description="The header cells as they stand in the file.")
+    columns: list[str | None] = Field(description="For each file column the record field, in snake_case, or None.")
+    attribute_names: dict[int, str] = Field(description="Column position → name in the record's attributes.")
+    ratio_scale: dict[str, RatioScale]
+    records: int
+    chunks: int

@@ -1,0 +1,206 @@
+"""An upload (a file and its fate): its state, the moves that are allowed, and what is known of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Value(BaseModel):
+    """A frozen value that is written in camelCase outside (API, DynamoDB, S3) and snake_case inside."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, ser_json_timedelta="float"
+    )
+
+
+class UploadStatus(StrEnum):
+    """What the API calls `status`."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    COMPLETED_WITH_ERRORS = "completed_with_errors"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class UploadState(StrEnum):
+    """Where an upload is. The API shows it as `status` and, while it is under way, `stage`.
+
+    ```
+    awaiting_upload → scanning → queued → planning → importing → finishing → completed | completed_with_errors
+    any of the first six → failed | cancelled
+    ```
+    """
+
+    AWAITING_UPLOAD = "awaiting_upload"
+    SCANNING = "scanning"
+    QUEUED = "queued"
+    PLANNING = "planning"
+    IMPORTING = "importing"
+    FINISHING = "finishing"
+    COMPLETED = "completed"
+    COMPLETED_WITH_ERRORS = "completed_with_errors"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def status(self) -> UploadStatus:
+        """The API's `status` for this state."""
+        return _STATUS.get(self) or UploadStatus(self.value)
+
+    @property
+    def stage(self) -> str | None:
+        """The API's `stage`; None once the upload has ended."""
+        return None if self.ended else self.value
+
+    @property
+    def ended(self) -> bool:
+        """True when nothing moves it any more."""
+        return not ALLOWED_MOVES[self]
+
+    def may_move_to(self, other: UploadState) -> bool:
+        """True when `ALLOWED_MOVES` has this move."""
+        return other in ALLOWED_MOVES[self]
+
+
+_STATUS = {
+    UploadState.AWAITING_UPLOAD: UploadStatus.PENDING,
+    UploadState.SCANNING: UploadStatus.PENDING,
+    UploadState.QUEUED: UploadStatus.PENDING,
+    UploadState.PLANNING: UploadStatus.PROCESSING,
+    UploadState.IMPORTING: UploadStatus.PROCESSING,
+    UploadState.FINISHING: UploadStatus.PROCESSING,
+}
+
+_ENDINGS_AT_ANY_TIME = frozenset({UploadState.FAILED, UploadState.CANCELLED})
+
+ALLOWED_MOVES: dict[UploadState, frozenset[UploadState]] = {
+    UploadState.AWAITING_UPLOAD: frozenset({UploadState.SCANNING}) | _ENDINGS_AT_ANY_TIME,
+    UploadState.SCANNING: frozenset({UploadState.QUEUED}) | _ENDINGS_AT_ANY_TIME,
+    UploadState.QUEUED: frozenset({UploadState.PLANNING}) | _ENDINGS_AT_ANY_TIME,
+    UploadState.PLANNING: frozenset({UploadState.IMPORTING}) | _ENDINGS_AT_ANY_TIME,
+    UploadState.IMPORTING: frozenset({UploadState.FINISHING}) | _ENDINGS_AT_ANY_TIME,
+    UploadState.FINISHING: frozenset({UploadState.COMPLETED, UploadState.COMPLETED_WITH_ERRORS}) | _ENDINGS_AT_ANY_TIME,
+    UploadState.COMPLETED: frozenset(),
+    UploadState.COMPLETED_WITH_ERRORS: frozenset(),
+    UploadState.FAILED: frozenset(),
+    UploadState.CANCELLED: frozenset(),
+}
+
+
+def states_before(state: UploadState) -> frozenset[UploadState]:
+    """The states from which a move to `state` is allowed."""
+    return frozenset(before for before, after in ALLOWED_MOVES.items() if state in after)
+
+
+class Priority(StrEnum):
+    """How urgent a job is to the person who sent it."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+ShortText = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class UploadOptions(Value):
+    """What the caller chose for an import."""
+
+    work_unit_id: ShortText
+    import_type: Literal["csv", "json", "excel"]
+    deduplicate: bool = True
+    validate_data: bool = True
+    priority: Priority = Priority.NORMAL
+    time_zone: str | None = Field(
+        default=None, max_length=64, description="IANA zone of timestamps that carry none, such as `Europe/Berlin`."
+    )
+    defaults: dict[str, Annotated[str, Field(max_length=1000)]] = Field(
+        default_factory=dict, description="Record fields that are the same for the whole file, by API name."
+    )
+
+
+class SourceObject(Value):
+    """The object as it was scanned; every later read names this version. `size` is in bytes."""
+
+    key: str
+    version_id: str
+    etag: str
+    size: int
+
+
+class Totals(Value):
+    """Where each record of a file went. `records` is the number in the file."""
+
+    records: int = 0
+    imported: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    warnings: int = 0
+
+    @property
+    def processed(self) -> int:
+        """Records with a fate."""
+        return self.imported + self.duplicates + self.refused
+
+    @property
+    def unprocessed(self) -> int:
+        """Records without a fate: none, unless the import was stopped."""
+        return self.records - self.processed
+
+
+class Decision(Value):
+    """One thing that was decided about a file, and on what evidence."""
+
+    subject: str
+    choice: str
+    evidence: str
+
+
+class PlanSummary(Value):
+    """What planning found, for people; the whole plan is in S3."""
+
+    records: int
+    chunks: int
+    header: list[str] = Field(description="The names of the file's columns, made unique.")
+    columns: dict[str, str] = Field(description="Column name → record field, by API name.")
+    unmapped_columns: list[str]
+    decisions: list[Decision]
+
+
+class Failure(Value):
+    """Why an upload did not end well. `message` is for people; `support_id` finds the log line."""
+
+    code: str
+    message: str
+    support_id: str
+
+
+class Upload(Value):
+    """A file and its fate, as stored. Times are in UTC."""
+
+    tenant_id: str
+    upload_id: str
+    created_at: datetime
+    created_by: str
+    correlation_id: str
+    request_digest: str = Field(description="What a repeated Idempotency-Key must match.")
+    state: UploadState
+    file_name: str = Field(description="As the person gave it; for display only.")
+    file_size: int = Field(description="Bytes, as declared.")
+    mime_type: str
+    object_key: str
+    options: UploadOptions
+    source: SourceObject | None = None
+    plan: PlanSummary | None = None
+    totals: Totals | None = None
+    failure: Failure | None = None
+    refused_rows_key: str | None = Field(default=None, description="Object key of the refused rows as CSV.")
+    import_started_at: datetime | None = None
+    ended_at: datetime | None = None

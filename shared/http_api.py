@@ -1,0 +1,99 @@
+"""What the HTTP functions have in common: the session, the error shape, the headers of an answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from shared import wiring
+from shared.adapters.secrets import read_secret
+from shared.adapters.sessions import authenticate
+from shared.domain.identity import Identity, Permission
+from shared.errors import RequestRefused, TransientError
+from shared.observability import logger
+from shared.settings import get_settings
+
+BASE = "/api/import/manufacturing-data"
+
+_PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_CORRELATION_ID = re.compile(r"[\w.:-]{1,100}\Z", re.ASCII)
+
+
+def new_http_api() -> APIGatewayHttpResolver:
+    """A router that answers every failure in the error shape `{error, message, supportId, details}`."""
+    app = APIGatewayHttpResolver()
+    app.exception_handler(RequestRefused)(_refused)
+    app.exception_handler(TransientError)(_unavailable)
+    app.exception_handler(NotFoundError)(_no_route)
+    app.exception_handler(Exception)(_broken)
+    return app
+
+
+def identify(app: APIGatewayHttpResolver, permission: Permission) -> Identity:
+    """Who is asking; raises RequestRefused 401 without a session and 403 without the permission."""
+    headers = app.current_event.headers
+    secret = read_secret(get_settings().auth_secret_arn)
+    identity = authenticate(headers.get("authorization"), secret=secret, now=wiring.clock())
+    logger.append_keys(tenant_id=identity.tenant_id, user_id=identity.user_id)
+    if not identity.may(permission):
+        raise RequestRefused(
+            f"Your role ({identity.role}) does not have the permission {permission}.", status=403, code="forbidden"
+        )
+    return identity
+
+
+def correlation_id(app: APIGatewayHttpResolver) -> str:
+    """The caller's `X-Correlation-Id` where it is a plain identifier, else the request's own id; set on the logger."""
+    given = app.current_event.headers.get("x-correlation-id") or ""
+    chosen = given if _CORRELATION_ID.match(given) else str(app.current_event.request_context.request_id)
+    logger.set_correlation_id(chosen)
+    return chosen
+
+
+def answer(status: HTTPStatus | int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
+    """A JSON answer that no cache keeps."""
+    return Response(
+        status_code=int(status),
+        content_type="application/json",
+        body=json.dumps(body, ensure_ascii=False),
+        headers={**_PRIVATE, **(headers or {})},
+    )
+
+
+def _error(
+    status: int, code: str, message: str, details: list[dict[str, Any]], headers: Mapping[str, str]
+) -> tuple[str, Response[str]]:
+    support_id = uuid.uuid4().hex[:12]
+    body = {"error": code, "message": message, "supportId": support_id, "details": {"errors": details}}
+    return support_id, answer(status, body, headers)
+
+
+def _refused(refusal: RequestRefused) -> Response[str]:
+    support_id, response = _error(refusal.status, refusal.code, refusal.message, refusal.details, refusal.headers)
+    logger.info("request refused", code=refusal.code, status=refusal.status, support_id=support_id)
+    return response
+
+
+def _unavailable(error: TransientError) -> Response[str]:
+    message = "The service is busy; try again in some seconds."
+    support_id, response = _error(503, "unavailable", message, [], {"Retry-After": "5"})
+    logger.error("request not served", support_id=support_id, reason=error.message, exc_info=error)
+    return response
+
+
+def _no_route(_: NotFoundError) -> Response[str]:
+    return _error(404, "not_found", "There is nothing at this address.", [], {})[1]
+
+
+def _broken(error: Exception) -> Response[str]:
+    message = "Something went wrong on our side; name the supportId when you ask about it."
+    support_id, response = _error(500, "internal_error", message, [], {})
+    logger.error("request failed", support_id=support_id, exc_info=error)
+    return response

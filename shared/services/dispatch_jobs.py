@@ -1,0 +1,56 @@
+"""Give the free slots to the waiting jobs, and start an execution for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared.domain.job import Job
+from shared.services.ports import Claim, Executions, ExecutionState, JobQueue
+
+_LOOK_AHEAD = 25
+
+
+def dispatch_jobs(*, queue: JobQueue, executions: Executions, slots: int) -> list[str]:
+    """Start as many waiting jobs as there are free slots; return their ids.
+
+    Slot and job change in one step, and the execution bears the upload's id, so that any number of dispatchers
+    at once start each job once.
+    """
+    started: list[str] = []
+    while waiting := queue.waiting(_LOOK_AHEAD):
+        claims = []
+        for job in waiting:
+            claim = queue.claim(job, slots)
+            claims.append(claim)
+            if claim is Claim.FULL:
+                return started
+            if claim is Claim.CLAIMED:
+                executions.start(job.job_id, _payload(job))
+                started.append(job.job_id)
+        if Claim.CLAIMED not in claims:  # the index lags behind: another dispatcher has them all
+            break
+    return started
+
+
+def sweep_jobs(*, queue: JobQueue, executions: Executions, end_lost: Callable[[Job], None]) -> list[str]:
+    """Put right the slots whose execution never began or has gone; return the jobs' ids.
+
+    A dispatcher may die between claiming a slot and starting the execution: it is started now. An execution that
+    was stopped by hand, or whose failure step failed, ends its upload and frees its slot by nobody else:
+    `end_lost` does both.
+    """
+    mended: list[str] = []
+    for job in queue.running():
+        state = executions.state(job.job_id)
+        if state is ExecutionState.ABSENT:
+            executions.start(job.job_id, _payload(job))
+        elif state is ExecutionState.ENDED:
+            end_lost(job)
+        else:
+            continue
+        mended.append(job.job_id)
+    return mended
+
+
+def _payload(job: Job) -> dict[str, str]:
+    return {"tenantId": job.tenant_id, "uploadId": job.job_id, "correlationId": job.correlation_id}

@@ -1,0 +1,42 @@
+"""What went wrong with an import, in words for the person who sent the file."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from typing import Any
+
+from shared.domain.upload import Failure
+
+_REJECTED = re.compile(r"(?P<code>[a-z_0-9]+): (?P<message>.+)\Z", re.DOTALL)
+
+
+def failure_of(error: dict[str, Any]) -> Failure:
+    """The failure in what Step Functions caught: `{"Error": class name, "Cause": JSON of the Lambda error}`.
+
+    A rejected file brings its own code and sentence. Everything else is ours: the person is told so and given a
+    supportId, and the cause stays in the log.
+    """
+    support_id = uuid.uuid4().hex[:12]
+    if error.get("Error") == "UploadRejected":
+        match = _REJECTED.match(_lambda_message(error.get("Cause", "")))
+        if match:
+            return Failure(code=match["code"], message=match["message"], support_id=support_id)
+    return our_failure(support_id)
+
+
+def our_failure(support_id: str) -> Failure:
+    """A failure that the person can do nothing about."""
+    message = (
+        "The import stopped because of a fault on our side. What had gone in until then is counted below and stays; "
+        "uploading the file again with deduplication adds the rest."
+    )
+    return Failure(code="internal_error", message=message, support_id=support_id)
+
+
+def _lambda_message(cause: str) -> str:
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return ""

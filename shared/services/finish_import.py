@@ -1,0 +1,123 @@
+"""End an import: settle the totals from the ledger, gather the refused rows, free the slot."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from shared.domain import object_keys
+from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN, RefusedRow
+from shared.domain.upload import Failure, Totals, Upload, UploadState
+from shared.errors import AccountingError, TransientError
+from shared.services.ports import Clock, JobQueue, Objects, Records, Uploads
+
+_FORMULA = re.compile(r"[=+\-@\t\r](?!\d*[.,]?\d+\Z)")
+"""What a spreadsheet would run: a cell that starts like a formula and is no signed number."""
+
+
+def finish_import(
+    upload: Upload, *, uploads: Uploads, objects: Objects, records: Records, queue: JobQueue, clock: Clock
+) -> Totals:
+    """Settle an upload whose chunks are all in. Harmless when repeated.
+
+    Raises AccountingError when the ledger does not hold every record that planning counted.
+    """
+    if not upload.state.ended:
+        totals = _settled(upload, records)
+        ended = _event(upload, AuditAct.LOAD_ENDED, clock(), totals)
+        upload = uploads.move(upload, UploadState.FINISHING, ended)
+        to = UploadState.COMPLETED_WITH_ERRORS if totals.refused else UploadState.COMPLETED
+        completed = _event(upload, AuditAct.IMPORT_COMPLETED, clock(), totals)
+        key = write_refused_rows(upload, objects) if totals.refused else None
+        upload = uploads.move(upload, to, completed, totals=totals, refused_rows_key=key, ended_at=clock())
+    queue.release(upload.upload_id)
+    return upload.totals or Totals()
+
+
+def _settled(upload: Upload, records: Records) -> Totals:
+    ledger = records.ledger(upload.tenant_id, upload.upload_id)
+    plan = upload.plan
+    if plan is None or (ledger.chunks, ledger.totals.processed) != (plan.chunks, plan.records):
+        raise AccountingError(
+            f"the ledger has {ledger.chunks} chunks and {ledger.totals.processed} records of upload "
+            f"{upload.upload_id}; planned were {plan and plan.chunks} and {plan and plan.records}"
+        )
+    return ledger.totals
+
+
+def fail_import(
+    upload: Upload,
+    failure: Failure,
+    *,
+    counted: Totals,
+    uploads: Uploads,
+    objects: Objects,
+    queue: JobQueue,
+    clock: Clock,
+) -> Failure:
+    """Leave an upload failed, with what was `counted` as loaded until then, and free its slot.
+
+    Harmless when repeated.
+    """
+    if not upload.state.ended:
+        totals = counted.model_copy(update={"records": upload.plan.records if upload.plan else 0})
+        key = write_refused_rows(upload, objects) if totals.refused else None
+        failed = _event(upload, AuditAct.IMPORT_FAILED, clock(), totals, **failure.model_dump(by_alias=True))
+        upload = uploads.move(
+            upload, UploadState.FAILED, failed, failure=failure, totals=totals, refused_rows_key=key, ended_at=clock()
+        )
+    queue.release(upload.upload_id)
+    return upload.failure or failure
+
+
+def count_loaded(upload: Upload, uploads: Uploads, records: Records) -> Totals:
+    """What is loaded so far: the ledger's word, or the progress counters' where Postgres itself is what failed."""
+    try:
+        return records.ledger(upload.tenant_id, upload.upload_id).totals
+    except TransientError:
+        return uploads.progress(upload)
+
+
+def write_refused_rows(upload: Upload, objects: Objects) -> str:
+    """Write all refused rows as one CSV in the original columns, with row, codes and reasons in front; return its key.
+
+    The file is meant to be fixed and uploaded again: the added columns are ignored then. They stand in front, so
+    that a row with more cells than the header keeps them all. What a spreadsheet would run as a formula is quoted
+    with an apostrophe.
+    """
+    header = upload.plan.header if upload.plan else []
+    key = object_keys.refused_rows_csv(upload.tenant_id, upload.upload_id)
+    with objects.open_write(key, "text/csv; charset=utf-8") as out:
+        text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="", write_through=True)
+        writer = csv.writer(text)
+        writer.writerow([ROW_COLUMN, CODES_COLUMN, REASONS_COLUMN, *map(_safe, header)])
+        for row in _all_refused(upload, objects):
+            codes = " ".join(problem.code for problem in row.errors)
+            reasons = " ".join(problem.error for problem in row.errors)
+            writer.writerow([row.row, codes, _safe(reasons), *map(_safe, row.cells)])
+        text.detach()
+    return key
+
+
+def _all_refused(upload: Upload, objects: Objects) -> Iterator[RefusedRow]:
+    for key in objects.keys(object_keys.refused_prefix(upload.tenant_id, upload.upload_id)):
+        with objects.open_read(key) as lines:
+            for line in lines:
+                yield RefusedRow.model_validate_json(line)
+
+
+def _safe(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def _event(upload: Upload, act: AuditAct, at: datetime, totals: Totals, **details: object) -> AuditEvent:
+    return AuditEvent(
+        at=at,
+        event=act,
+        correlation_id=upload.correlation_id,
+        details={**details, "totals": totals.model_dump(by_alias=True)},
+    )

@@ -1,0 +1,31 @@
+"""The input that every step of the state machine gets, and what it stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+from shared.domain.plan import Chunk
+from shared.domain.upload import Upload, Value
+from shared.errors import StateConflict
+from shared.services.ports import Uploads
+
+
+class ImportTask(Value):
+    """A step's input; `chunk` is there for the loading step, `error` for the failing one."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    tenant_id: str
+    upload_id: str
+    correlation_id: str
+    chunk: Chunk | None = None
+    error: dict[str, Any] | None = None
+
+    def upload(self, uploads: Uploads) -> Upload:
+        """The upload as it is now; raises StateConflict when it is gone."""
+        upload = uploads.get(self.tenant_id, self.upload_id)
+        if upload is None:
+            raise StateConflict(f"upload {self.upload_id} does not exist")
+        return upload

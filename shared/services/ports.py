@@ -1,0 +1,226 @@
+"""What the use cases need of the outside: one small Protocol for each thing, with the calls that are used.
+
+Every call may raise TransientError; what else it raises is said there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
+
+from shared.domain.audit import AuditEvent
+from shared.domain.job import Job
+from shared.domain.record import ProductionRecord
+from shared.domain.upload import SourceObject, Totals, Upload, UploadState
+
+Clock = Callable[[], datetime]
+"""The present, in UTC."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """A page of a listing; `cursor` asks for the next one and is None on the last."""
+
+    items: list[Item]
+    cursor: str | None
+
+
+class Uploads(Protocol):
+    """The uploads and their state. An upload of another tenant is not found."""
+
+    def create(self, upload: Upload, event: AuditEvent) -> bool:
+        """Store a new upload and its first audit event together; False when the id is taken already."""
+
+    def get(self, tenant_id: str, upload_id: str) -> Upload | None:
+        """The upload as it is now; None when the tenant has none of this id."""
+
+    def move(self, upload: Upload, to: UploadState, event: AuditEvent, **changes: object) -> Upload:
+        """Move an upload to a state, change fields, and add the audit event: all together or nothing.
+
+        A repeated move changes nothing and returns the upload as it is. Raises StateConflict when the
+        present state does not allow the move.
+        """
+
+    def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
+        """The tenant's uploads, newest first."""
+
+    def add_progress(self, upload: Upload, chunk_index: int, totals: Totals) -> None:
+        """Count a chunk's records, once: a chunk that was counted before changes nothing."""
+
+    def progress(self, upload: Upload) -> Totals:
+        """What has been counted so far; `records` as `add_progress` gave them."""
+
+
+class AuditLog(Protocol):
+    """Events that go with no move of state, and the reading of all."""
+
+    def add(self, tenant_id: str, upload_id: str, event: AuditEvent) -> None:
+        """Append an event."""
+
+    def events(self, tenant_id: str, upload_id: str, limit: int, cursor: str | None) -> Page[AuditEvent]:
+        """An upload's events, oldest first."""
+
+
+class Claim(Enum):
+    """What came of asking for a slot."""
+
+    CLAIMED = "the job has a slot"
+    TAKEN = "the job is no longer waiting"
+    FULL = "no slot is free"
+
+
+class JobQueue(Protocol):
+    """The jobs that wait, and the slots of those that run."""
+
+    def enqueue(self, job: Job) -> None:
+        """Put a job in the queue; one that was there before, waiting or not, is left alone."""
+
+    def waiting(self, limit: int) -> list[Job]:
+        """The next jobs, the most urgent first."""
+
+    def running(self) -> list[Job]:
+        """The jobs that hold a slot."""
+
+    def claim(self, job: Job, slots: int) -> Claim:
+        """Take one of `slots` slots for a waiting job, in one step."""
+
+    def release(self, job_id: str) -> None:
+        """End a job and free its slot; harmless when repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a rate limiter answers. `resets_in` is in seconds."""
+
+    admitted: bool
+    limit: int
+    remaining: int
+    resets_in: int
+
+
+class RateLimiter(Protocol):
+    """Counts what a caller does."""
+
+    def take(self, key: str, limit: int, window_seconds: int) -> Allowance:
+        """Count one more under `key` if fewer than `limit` were counted in the present window."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPost:
+    """A presigned POST: the form's address and the fields to send before the file."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class Objects(Protocol):
+    """The bucket."""
+
+    def sign_upload(self, key: str, *, content_type: str, size: int, seconds: int) -> SignedPost:
+        """Let a browser write exactly this key, type and number of bytes, for so long."""
+
+    def sign_download(self, key: str, *, file_name: str, seconds: int) -> str:
+        """A URL that downloads the object under a file name, for so long."""
+
+    def describe(self, key: str, version_id: str | None) -> SourceObject | None:
+        """The object's version (the newest when None is given); None when there is none."""
+
+    def open_range(self, source: SourceObject, start: int, end: int) -> AbstractContextManager[BinaryIO]:
+        """Stream the bytes `[start, end)` of the pinned version."""
+
+    def move_to_quarantine(self, source: SourceObject, key: str) -> None:
+        """Move the pinned version to another key; harmless when repeated."""
+
+    def read(self, key: str) -> bytes:
+        """The object's bytes; for small objects of ours."""
+
+    def write(self, key: str, data: bytes, content_type: str) -> None:
+        """Write or overwrite a small object."""
+
+    def open_write(self, key: str, content_type: str) -> AbstractContextManager[BinaryIO]:
+        """Write an object as a stream; it appears when the block ends, and not if it ends by an exception."""
+
+    def open_read(self, key: str, start: int = 0) -> AbstractContextManager[BinaryIO]:
+        """Stream an object of ours from byte `start`."""
+
+    def keys(self, prefix: str, *, start_after: str = "") -> Iterator[str]:
+        """The keys under a prefix in order, from behind `start_after`."""
+
+
+class ExecutionState(Enum):
+    """What Step Functions knows of an execution."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    ABSENT = "absent"
+
+
+class Executions(Protocol):
+    """The state machine."""
+
+    def start(self, name: str, payload: dict[str, Any]) -> None:
+        """Start the execution of this name; nothing happens when there was one before."""
+
+    def state(self, name: str) -> ExecutionState:
+        """Whether the execution of this name runs."""
+
+
+class RowBuffer(Protocol):
+    """Accepted rows on their way to Postgres, in Postgres' own form; `count` of them."""
+
+    @property
+    def count(self) -> int:
+        """How many rows were added."""
+
+    def add(self, record: ProductionRecord, source_row: int, attributes: dict[str, str]) -> None:
+        """Add a record, the line that it comes from, and what maps to no field."""
+
+    def stream(self) -> BinaryIO:
+        """The rows from the first on, as often as asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkLoad:
+    """A chunk ready for Postgres; which of its rows are duplicates only Postgres knows."""
+
+    tenant_id: str
+    upload_id: str
+    chunk_index: int
+    correlation_id: str
+    rows: RowBuffer
+    refused: int
+    warnings: int
+    deduplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSum:
+    """The sum of an upload's ledger rows. `totals.records` are the records of those chunks."""
+
+    chunks: int
+    totals: Totals
+
+
+class Records(Protocol):
+    """The records in Postgres, and the ledger of what was loaded."""
+
+    def new_rows(self, tenant_id: str, work_unit_id: str, upload_id: str) -> RowBuffer:
+        """An empty buffer for a chunk's rows."""
+
+    def load(self, load: ChunkLoad) -> Totals:
+        """Put a chunk's rows and its ledger row in, in one transaction.
+
+        A chunk that is in already changes nothing and gives the totals of its first time.
+        """
+
+    def loaded(self, tenant_id: str, upload_id: str, chunk_index: int) -> Totals | None:
+        """The ledger's totals of a chunk; None when it is not in."""
+
+    def ledger(self, tenant_id: str, upload_id: str) -> LedgerSum:
+        """What the ledger says of an upload."""

@@ -1,0 +1,121 @@
+"""Scan an uploaded object: may it be read? Then its version is pinned and a job queued, else it is quarantined."""
+
+from __future__ import annotations
+
+import uuid
+from enum import Enum
+
+from shared.domain import object_keys
+from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.job import Job
+from shared.domain.problems import file_problem
+from shared.domain.upload import Failure, SourceObject, Upload, UploadState
+from shared.errors import StateConflict, UploadRejected
+from shared.formats.content_type import not_delimited_text
+from shared.services.ports import AuditLog, Clock, JobQueue, Objects, Uploads
+
+_HEAD_BYTES = 65_536
+
+
+class ScanOutcome(Enum):
+    """What became of an S3 event."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    IGNORED = "ignored"
+
+
+def scan_upload(
+    key: str,
+    version_id: str | None,
+    *,
+    uploads: Uploads,
+    audit: AuditLog,
+    objects: Objects,
+    queue: JobQueue,
+    clock: Clock,
+    max_file_size: int,
+) -> ScanOutcome:
+    """Decide on the object that an S3 event names; `version_id` is None where the event has none.
+
+    S3 delivers an event at least once and in any order: one whose key matches no upload that awaits its file
+    is ignored, and a repeated one finds its work done.
+    """
+    owner = object_keys.parse_incoming(key)
+    upload = uploads.get(owner.tenant_id, owner.upload_id) if owner else None
+    if upload is None or upload.object_key != key:
+        return ScanOutcome.IGNORED
+    if upload.state is UploadState.QUEUED:
+        queue.enqueue(_job(upload))  # the first delivery may have died between the move and this
+        return _note_if_other(upload, version_id, audit, clock)
+    if upload.state not in (UploadState.AWAITING_UPLOAD, UploadState.SCANNING):
+        return _note_if_other(upload, version_id, audit, clock)
+    source = objects.describe(key, version_id)
+    if source is None:
+        return ScanOutcome.IGNORED
+    try:
+        received = _event(upload, AuditAct.FILE_RECEIVED, clock, size=source.size, versionId=source.version_id)
+        upload = uploads.move(upload, UploadState.SCANNING, received)
+        return _decide(upload, source, uploads=uploads, objects=objects, queue=queue, clock=clock, limit=max_file_size)
+    except StateConflict:
+        return ScanOutcome.IGNORED
+
+
+def _decide(
+    upload: Upload,
+    source: SourceObject,
+    *,
+    uploads: Uploads,
+    objects: Objects,
+    queue: JobQueue,
+    clock: Clock,
+    limit: int,
+) -> ScanOutcome:
+    try:
+        _check(upload, source, objects, limit)
+    except UploadRejected as problem:
+        objects.move_to_quarantine(source, object_keys.quarantine(source.key))
+        failure = Failure(code=problem.code, message=problem.message, support_id=uuid.uuid4().hex[:12])
+        rejected = _event(upload, AuditAct.FILE_REJECTED, clock, code=failure.code, supportId=failure.support_id)
+        uploads.move(upload, UploadState.FAILED, rejected, failure=failure, source=source, ended_at=clock())
+        return ScanOutcome.REJECTED
+    accepted = _event(upload, AuditAct.FILE_ACCEPTED, clock, versionId=source.version_id, etag=source.etag)
+    upload = uploads.move(upload, UploadState.QUEUED, accepted, source=source)
+    queue.enqueue(_job(upload))
+    return ScanOutcome.ACCEPTED
+
+
+def _check(upload: Upload, source: SourceObject, objects: Objects, limit: int) -> None:
+    if source.size == 0:
+        raise UploadRejected(file_problem("file_empty"), code="file_empty")
+    if source.size > limit:
+        raise UploadRejected(file_problem("file_too_large", size=source.size, limit=limit), code="file_too_large")
+    if source.size != upload.file_size:
+        message = file_problem("file_size_mismatch", size=source.size, declared=upload.file_size)
+        raise UploadRejected(message, code="file_size_mismatch")
+    with objects.open_range(source, 0, min(source.size, _HEAD_BYTES)) as stream:
+        head = stream.read()
+    if what := not_delimited_text(head):
+        raise UploadRejected(file_problem("file_not_text", what=what), code="file_not_text")
+
+
+def _note_if_other(upload: Upload, version_id: str | None, audit: AuditLog, clock: Clock) -> ScanOutcome:
+    """Leave a trace when the event is of another version than the one that was scanned."""
+    if upload.source and version_id and version_id != upload.source.version_id:
+        event = _event(upload, AuditAct.LATE_OBJECT_IGNORED, clock, versionId=version_id)
+        audit.add(upload.tenant_id, upload.upload_id, event)
+    return ScanOutcome.IGNORED
+
+
+def _job(upload: Upload) -> Job:
+    return Job(
+        job_id=upload.upload_id,
+        tenant_id=upload.tenant_id,
+        correlation_id=upload.correlation_id,
+        priority=upload.options.priority,
+        created_at=upload.created_at,
+    )
+
+
+def _event(upload: Upload, act: AuditAct, clock: Clock, **details: object) -> AuditEvent:
+    return AuditEvent(at=clock(), event=act, correlation_id=upload.correlation_id, details=details)

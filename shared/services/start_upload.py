@@ -1,0 +1,230 @@
+"""Start an upload: check the request, count it, record it, and sign the POST for the bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import Field, ValidationError, field_validator
+
+from shared.domain import object_keys
+from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.identity import Identity
+from shared.domain.record import ProductionRecord
+from shared.domain.upload import Upload, UploadOptions, UploadState
+from shared.errors import RequestRefused
+from shared.services.ports import Allowance, Clock, Objects, RateLimiter, SignedPost, Uploads
+from shared.settings import Settings
+
+_HOUR = 3600
+_CSV_NAMES = frozenset({".csv", ".tsv", ".txt"})
+_CSV_TYPES = frozenset(
+    {
+        "text/csv",
+        "text/plain",
+        "text/tab-separated-values",
+        "application/csv",
+        "application/vnd.ms-excel",  # what browsers on Windows call a .csv file
+    }
+)
+_UPLOAD_NAMES = uuid.UUID("5d1c1f6e-2f4e-5f0b-9d59-1c0b3f1f7a10")
+_API_FIELDS = frozenset(field.alias or name for name, field in ProductionRecord.model_fields.items())
+
+
+class StartUpload(UploadOptions):
+    """The body of the request. `file_size` is in bytes, and the upload must have exactly so many."""
+
+    file_name: Annotated[str, Field(min_length=1, max_length=255)]
+    file_size: Annotated[int, Field(ge=0)]
+    mime_type: Annotated[str, Field(max_length=255)] = "text/csv"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None and name not in available_timezones():
+            raise ValueError("is no IANA time zone; write it like Europe/Berlin")
+        return name
+
+    @field_validator("defaults")
+    @classmethod
+    def _known_fields(cls, defaults: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(defaults.keys() - _API_FIELDS):
+            raise ValueError(f"names no field of a record: {', '.join(unknown)}; there are {', '.join(_API_FIELDS)}")
+        return defaults
+
+    @property
+    def options(self) -> UploadOptions:
+        """The part of the request that is kept as the import's options."""
+        return UploadOptions.model_validate({name: getattr(self, name) for name in UploadOptions.model_fields})
+
+
+@dataclass(frozen=True, slots=True)
+class StartedUpload:
+    """The answer. `allowance` is None when an earlier request's answer is repeated."""
+
+    upload: Upload
+    post: SignedPost | None
+    post_expires_at: datetime | None
+    allowance: Allowance | None
+
+
+def start_upload(
+    body: str,
+    identity: Identity,
+    *,
+    idempotency_key: str | None,
+    correlation_id: str,
+    uploads: Uploads,
+    limiter: RateLimiter,
+    objects: Objects,
+    settings: Settings,
+    clock: Clock,
+) -> StartedUpload:
+    """Record an upload in `pending` and sign the POST that brings its bytes.
+
+    With an `idempotency_key` the upload's id follows from tenant, user and key, so a repeated request finds
+    the first one's upload: it is answered as the first was, with a fresh signature while the file is awaited,
+    and costs nothing of the rate limit.
+
+    Raises RequestRefused: 413, 415, 422, 429, and 409 for a key used again for another request.
+    """
+    request = _parse(body)
+    _check_file(request, settings)
+    upload = _new_upload(request, identity, idempotency_key, correlation_id, clock())
+    allowance = None
+    known = uploads.get(upload.tenant_id, upload.upload_id) if idempotency_key else None
+    if known is None:
+        allowance = _count(identity, limiter, settings)
+        if not uploads.create(upload, _requested(upload)):
+            known = uploads.get(upload.tenant_id, upload.upload_id)
+    if known is not None:
+        upload = _same_request(known, upload)
+    if upload.state is not UploadState.AWAITING_UPLOAD:
+        return StartedUpload(upload, None, None, allowance)
+    post = objects.sign_upload(
+        upload.object_key, content_type=upload.mime_type, size=upload.file_size, seconds=settings.upload_url_seconds
+    )
+    return StartedUpload(upload, post, clock() + timedelta(seconds=settings.upload_url_seconds), allowance)
+
+
+def _parse(body: str) -> StartUpload:
+    try:
+        return StartUpload.model_validate_json(body or "{}", by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise RequestRefused(
+            "The request is not complete or not valid; see details.",
+            status=422,
+            code="request_invalid",
+            details=[_detail(problem) for problem in error.errors(include_url=False, include_context=False)],
+        ) from error
+
+
+def _detail(problem: Any) -> dict[str, Any]:
+    field = ".".join(str(part) for part in problem["loc"]) or None
+    value = problem["input"] if isinstance(problem["input"], str | int | float | bool) else None
+    return {
+        "row": None,
+        "field": field,
+        "value": None if value is None else str(value)[:200],
+        "error": problem["msg"].removeprefix("Value error, "),
+        "code": problem["type"],
+        "severity": "error",
+    }
+
+
+def _check_file(request: StartUpload, settings: Settings) -> None:
+    if request.import_type != "csv":
+        raise RequestRefused(
+            f"Files of type {request.import_type} cannot be imported yet; save the table as CSV.",
+            status=415,
+            code="import_type_unsupported",
+        )
+    suffix = PurePosixPath(request.file_name).suffix.lower()
+    if suffix not in _CSV_NAMES or request.mime_type.partition(";")[0].strip().lower() not in _CSV_TYPES:
+        raise RequestRefused(
+            f"“{request.file_name}” ({request.mime_type or 'no type'}) is no CSV file; "
+            f"send a file that ends in {', '.join(sorted(_CSV_NAMES))}.",
+            status=415,
+            code="file_type_unsupported",
+        )
+    if request.file_size > settings.max_file_size:
+        raise RequestRefused(
+            f"The file has {request.file_size:,} bytes; at most {settings.max_file_size:,} are taken. Split it.",
+            status=413,
+            code="file_too_large",
+        )
+    if request.file_size == 0:
+        raise RequestRefused("The file is empty.", status=422, code="file_empty")
+
+
+def _count(identity: Identity, limiter: RateLimiter, settings: Settings) -> Allowance:
+    key = f"uploads#{identity.tenant_id}#{identity.user_id}"
+    allowance = limiter.take(key, settings.upload_rate_limit, _HOUR)
+    if not allowance.admitted:
+        raise RequestRefused(
+            f"You have started {allowance.limit} uploads this hour, which is the limit. "
+            f"Try again in {-(-allowance.resets_in // 60)} minutes.",
+            status=429,
+            code="rate_limited",
+            headers={"Retry-After": str(allowance.resets_in), **rate_limit_headers(allowance)},
+        )
+    return allowance
+
+
+def rate_limit_headers(allowance: Allowance) -> dict[str, str]:
+    """The RateLimit headers (draft-ietf-httpapi-ratelimit-headers-06); the reset is in seconds from now."""
+    return {
+        "RateLimit-Limit": str(allowance.limit),
+        "RateLimit-Remaining": str(allowance.remaining),
+        "RateLimit-Reset": str(allowance.resets_in),
+    }
+
+
+def _new_upload(
+    request: StartUpload, identity: Identity, idempotency_key: str | None, correlation_id: str, now: datetime
+) -> Upload:
+    upload_id = uuid.uuid4()
+    if idempotency_key:
+        name = json.dumps([identity.tenant_id, identity.user_id, idempotency_key])
+        upload_id = uuid.uuid5(_UPLOAD_NAMES, name)
+    digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+    return Upload(
+        tenant_id=identity.tenant_id,
+        upload_id=str(upload_id),
+        created_at=now,
+        created_by=identity.user_id,
+        correlation_id=correlation_id,
+        request_digest=digest,
+        state=UploadState.AWAITING_UPLOAD,
+        file_name=request.file_name,
+        file_size=request.file_size,
+        mime_type=request.mime_type,
+        object_key=object_keys.incoming(identity.tenant_id, str(upload_id), request.import_type),
+        options=request.options,
+    )
+
+
+def _requested(upload: Upload) -> AuditEvent:
+    return AuditEvent(
+        at=upload.created_at,
+        event=AuditAct.UPLOAD_REQUESTED,
+        actor=upload.created_by,
+        correlation_id=upload.correlation_id,
+        details={"fileName": upload.file_name, "fileSize": upload.file_size},
+    )
+
+
+def _same_request(known: Upload, repeated: Upload) -> Upload:
+    if known.request_digest != repeated.request_digest:
+        raise RequestRefused(
+            "This Idempotency-Key was used for another request; take a new key for a new file.",
+            status=409,
+            code="idempotency_key_reused",
+        )
+    return known

@@ -1,0 +1,82 @@
+"""The one place that makes clients: each adapter once for a process, when it is first asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3  # noqa: TID251 (the one place)
+from botocore.config import Config
+
+from shared.adapters.dynamodb_jobs import DynamoJobQueue
+from shared.adapters.dynamodb_rate_limits import DynamoRateLimiter
+from shared.adapters.dynamodb_uploads import DynamoUploads
+from shared.adapters.s3_objects import S3Objects
+from shared.adapters.step_functions import StepFunctionsExecutions
+from shared.settings import get_settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from shared.adapters.postgres_records import PostgresRecords
+
+_RETRIES = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20)
+_S3 = _RETRIES.merge(Config(signature_version="s3v4", s3={"addressing_style": "path"}))
+
+
+def clock() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)
+
+
+@cache
+def _dynamodb() -> DynamoDBClient:
+    return boto3.client("dynamodb", config=_RETRIES)
+
+
+@cache
+def uploads() -> DynamoUploads:
+    """Uploads and, in the same transactions, their audit."""
+    settings = get_settings()
+    return DynamoUploads(
+        _dynamodb(),
+        uploads_table=settings.uploads_table,
+        audit_table=settings.audit_table,
+        retention_days=settings.retention_days,
+    )
+
+
+@cache
+def queue() -> DynamoJobQueue:
+    """The jobs and their slots."""
+    settings = get_settings()
+    return DynamoJobQueue(_dynamodb(), table=settings.jobs_table, retention_days=settings.retention_days)
+
+
+@cache
+def limiter() -> DynamoRateLimiter:
+    """The rate limits."""
+    return DynamoRateLimiter(_dynamodb(), table=get_settings().rate_limits_table, clock=clock)
+
+
+@cache
+def objects() -> S3Objects:
+    """The bucket."""
+    return S3Objects(boto3.client("s3", config=_S3), bucket=get_settings().bucket)
+
+
+@cache
+def executions() -> StepFunctionsExecutions:
+    """The state machine."""
+    client = boto3.client("stepfunctions", config=_RETRIES)
+    return StepFunctionsExecutions(client, state_machine_arn=get_settings().state_machine_arn)
+
+
+@cache
+def records() -> PostgresRecords:
+    """The records in Postgres; the driver is loaded only by the functions that ask for it."""
+    from shared.adapters.postgres import Postgres, configured_address  # noqa: PLC0415
+    from shared.adapters.postgres_records import PostgresRecords  # noqa: PLC0415
+
+    return PostgresRecords(Postgres(configured_address(get_settings())))
