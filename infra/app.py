@@ -12,6 +12,10 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from infra.application import synthesize  # noqa: E402
+from infra.configuration import ConfigurationError  # noqa: E402
 
 if __name__ == "__main__":
-    synthesize()
+    try:
+        synthesize()
+    except ConfigurationError as error:
+        sys.exit(str(error))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import io
 import mimetypes
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from xml.etree import ElementTree
 
 import httpx
 
@@ -25,6 +25,8 @@ ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 _TIMEOUTS = httpx.Timeout(60.0, connect=5.0)
 _MIME_TYPES = {".csv": "text/csv", ".tsv": "text/tab-separated-values", ".txt": "text/plain"}
+
+_STORAGE_REASON = re.compile(r"<(Code|Message)>([^<]*)</")
 
 Document = dict[str, Any]
 
@@ -279,12 +281,9 @@ def _error_document(answer: httpx.Response) -> Mapping[str, Any]:
 
 
 def _storage_reason(answer: httpx.Response) -> tuple[str, str]:
-    """Code and message of S3's error document."""
-    try:
-        document = ElementTree.fromstring(answer.content)
-    except ElementTree.ParseError:
-        return str(answer.status_code), answer.reason_phrase or "no reason given"
-    return document.findtext("Code") or str(answer.status_code), document.findtext("Message") or "no reason given"
+    """Code and message of S3's error document, `<Error><Code>…</Code><Message>…</Message>…</Error>`."""
+    named = dict(_STORAGE_REASON.findall(answer.text))
+    return named.get("Code") or str(answer.status_code), named.get("Message") or "it gave no reason"
 
 
 def _seconds(answer: httpx.Response, header: str) -> float | None:

@@ -110,7 +110,7 @@ class Gateway:
         except (TimeoutError, HostStopping) as error:
             context["integrationErrorMessage"] = str(error) or f"no answer within {route.timeout:g} s"
             return HttpAnswer.message(503, "Service Unavailable")
-        except Exception as error:
+        except (LookupError, OSError) as error:
             _LOG.exception("%s could not be invoked", route.function)
             context["integrationErrorMessage"] = str(error)
             return HttpAnswer.message(500, "Internal Server Error")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from shared.adapters.migrations import apply_migrations
 
+from shared.adapters.migrations import apply_migrations
 from shared.adapters.postgres import configured_address, connect
 from shared.observability import instrumented, logger
 from shared.settings import get_settings

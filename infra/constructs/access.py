@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
 
 from infra.configuration import Configuration
 from infra.constructs.database import PORT
@@ -14,17 +15,14 @@ from infra.constructs.functions import Access
 from infra.constructs.tables import JOBS_BY_QUEUE, UPLOADS_BY_CREATION
 from infra.stacks.data import DataStack
 
-_CHANGE = ("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem")
 _READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
 _WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
 
 
 def function_access(data: DataStack, configuration: Configuration) -> dict[str, Access]:
     """The access of every function in the manifest, by module name."""
-    return {
-        **_door_access(data, _environment(data, configuration)),
-        **_import_access(data, _environment(data, configuration)),
-    }
+    told = _environment(data, configuration)
+    return {**_door_access(data, told), **_import_access(data, told)}
 
 
 def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
@@ -42,17 +40,17 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 _items(tables.audit, "PutItem"),
                 # The browser's POST is signed with this role's credentials, so it can do no more than this.
                 objects.may(["s3:PutObject"], "incoming"),
-                _secret(data.auth_secret.secret_arn),
+                _secret(data.auth_secret),
             ],
         ),
         "scan_upload": Access(
             told.of("MAX_FILE_SIZE", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE"),
             [
-                _items(tables.uploads, *_CHANGE),
-                _items(tables.jobs, "GetItem", "PutItem"),
+                _items(tables.uploads, "GetItem", "UpdateItem"),
+                _items(tables.jobs, "PutItem"),
                 _items(tables.audit, "PutItem"),
                 objects.may([*_READ_VERSIONS, "s3:DeleteObjectVersion"], "incoming"),
-                objects.may(_WRITE, "quarantine"),
+                objects.may(["s3:PutObject"], "quarantine"),
                 # Without it S3 answers 403, and not 404, to a question for an object that is gone.
                 iam.PolicyStatement(actions=["s3:ListBucket"], resources=[data.bucket.bucket_arn]),
             ],
@@ -60,11 +58,12 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
         "read_status": Access(
             told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE", "AUTH_SECRET_ARN"),
             [
-                _items(tables.uploads, "GetItem", "Query", index=UPLOADS_BY_CREATION),
+                _items(tables.uploads, "GetItem"),
+                _query(tables.uploads, UPLOADS_BY_CREATION),
                 _items(tables.audit, "PutItem", "Query"),
                 objects.may(["s3:GetObject"], "refused", "reports"),
                 objects.may_list("refused"),
-                _secret(data.auth_secret.secret_arn),
+                _secret(data.auth_secret),
             ],
         ),
     }
@@ -73,53 +72,45 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
 def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
     """The queue, the steps of the state machine, and the migrations."""
     tables, objects = data.tables, _Objects(data.bucket)
+    tables_and_bucket = ("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE")
     database = ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_SECRET_ARN")
-    database_secret = _secret(data.database.secret.secret_arn)
-    ending = Access(
-        told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE", *database),
-        [
-            _items(tables.uploads, *_CHANGE, "Query"),
-            _items(tables.jobs, *_CHANGE),
-            _items(tables.audit, "PutItem"),
-            objects.may(["s3:GetObject"], "refused", "work"),
-            objects.may_list("refused"),
-            objects.may(_WRITE, "reports"),
-            database_secret,
-        ],
-        data.network,
-    )
+    end_import = [
+        _items(tables.uploads, "GetItem", "UpdateItem"),
+        _items(tables.jobs, "UpdateItem"),
+        _items(tables.audit, "PutItem"),
+        objects.may(["s3:GetObject"], "refused"),
+        objects.may_list("refused"),
+        objects.may(_WRITE, "reports"),
+    ]
+    ending = Access(told.of(*tables_and_bucket, *database), [*end_import, _secret(data.database.secret)], data.network)
     return {
+        # Besides the queue's work it ends the imports whose execution was lost.
         "dispatch_job": Access(
-            told.of("JOB_CONCURRENCY", "RETENTION_DAYS", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE"),
-            [
-                _items(tables.jobs, *_CHANGE, "Query", index=JOBS_BY_QUEUE),
-                _items(tables.uploads, *_CHANGE),
-                _items(tables.audit, "PutItem"),
-            ],
+            told.of("JOB_CONCURRENCY", *tables_and_bucket), [*end_import, _query(tables.jobs, JOBS_BY_QUEUE)]
         ),
         "plan_import": Access(
             told.of("CHUNK_BYTES", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE"),
             [
-                _items(tables.uploads, *_CHANGE),
+                _items(tables.uploads, "GetItem", "UpdateItem"),
                 _items(tables.audit, "PutItem"),
                 objects.may(_READ_VERSIONS, "incoming"),
-                objects.may([*_WRITE, "s3:GetObject"], "work"),
+                objects.may(_WRITE, "work"),
             ],
         ),
         "load_chunk": Access(
             told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", *database),
             [
-                _items(tables.uploads, *_CHANGE),
+                _items(tables.uploads, "GetItem", "UpdateItem"),
                 objects.may(_READ_VERSIONS, "incoming"),
                 objects.may(["s3:GetObject"], "work"),
                 objects.may(_WRITE, "refused"),
-                database_secret,
+                _secret(data.database.secret),
             ],
             data.network,
         ),
         "finish_import": ending,
         "fail_import": ending,
-        "migrate_database": Access(told.of(*database), [database_secret], data.network),
+        "migrate_database": Access(told.of(*database), [_secret(data.database.secret)], data.network),
     }
 
 
@@ -172,12 +163,16 @@ class _Objects:
         )
 
 
-def _items(table: dynamodb.ITableV2, *actions: str, index: str | None = None) -> iam.PolicyStatement:
-    """Actions on a table's items, and on one of its indexes."""
-    resources = [table.table_arn] + ([f"{table.table_arn}/index/{index}"] if index else [])
-    return iam.PolicyStatement(actions=[f"dynamodb:{action}" for action in actions], resources=resources)
+def _items(table: dynamodb.ITableV2, *actions: str) -> iam.PolicyStatement:
+    """Actions on a table's items."""
+    return iam.PolicyStatement(actions=[f"dynamodb:{action}" for action in actions], resources=[table.table_arn])
 
 
-def _secret(arn: str) -> iam.PolicyStatement:
+def _query(table: dynamodb.ITableV2, index: str) -> iam.PolicyStatement:
+    """The listing of one index."""
+    return iam.PolicyStatement(actions=["dynamodb:Query"], resources=[f"{table.table_arn}/index/{index}"])
+
+
+def _secret(secret: secretsmanager.ISecret) -> iam.PolicyStatement:
     """The reading of one secret."""
-    return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])
+    return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[secret.secret_arn])

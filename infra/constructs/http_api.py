@@ -52,7 +52,7 @@ class Api(Construct):
             cors_preflight=apigateway.CorsPreflightOptions(
                 allow_origins=[page_origin],
                 allow_methods=[apigateway.CorsHttpMethod(method) for method in _methods(manifest)],
-                allow_headers=["authorization", "content-type", "idempotency-key"],
+                allow_headers=["authorization", "content-type", "idempotency-key", "x-correlation-id"],
                 expose_headers=[
                     "retry-after",
                     "ratelimit-limit",

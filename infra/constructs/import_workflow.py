@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
@@ -93,7 +94,7 @@ class ImportWorkflow(Construct):
             label="LoadChunks",
             map_execution_type=sfn.StateMachineType.STANDARD,
             max_concurrency=_CONCURRENT_CHUNKS,
-            item_reader=sfn.S3JsonItemReader(bucket=bucket, key=sfn.JsonPath.string_at("$.plan.chunksKey")),
+            item_reader=_ChunkList(bucket, "$.plan.chunksKey"),
             item_selector={**_UPLOAD, "chunk": sfn.JsonPath.object_at("$$.Map.Item.Value")},
             result_path=sfn.JsonPath.DISCARD,
         )
@@ -135,3 +136,15 @@ class ImportWorkflow(Construct):
             jitter_strategy=sfn.JitterType.FULL,
         )
         return task
+
+
+class _ChunkList(sfn.S3JsonItemReader):
+    """The list of chunks, and leave to read the plans alone where CDK would give leave to read every object."""
+
+    def __init__(self, bucket: s3.IBucket, key_path: str) -> None:
+        super().__init__(bucket=bucket, key=sfn.JsonPath.string_at(key_path))
+        self._plans = bucket.arn_for_objects("work/*")
+
+    def provide_policy_statements(self) -> list[iam.PolicyStatement]:
+        """What the state machine's role gets."""
+        return [iam.PolicyStatement(actions=["s3:GetObject"], resources=[self._plans])]

@@ -11,7 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Layers(Construct):
             self,
             group.capitalize(),
             description=f"Locked dependencies of the group {group}",
-            code=_bundled(lock.parent, _digest([lock], PLATFORM, PYTHON_VERSION), _LayerBundling(lock)),
+            code=_bundled(lock.parent, _digest([lock], PLATFORM, PYTHON_VERSION), partial(build_layer, lock)),
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
         )
@@ -53,16 +54,16 @@ def function_code(folder: str) -> lambda_.AssetCode:
     """A function folder's files at the root, with `shared/` beside them."""
     source, shared = ROOT / "functions" / folder, ROOT / "shared"
     files = [path for top in (source, shared) for path in sorted(top.rglob("*")) if _is_shipped(path)]
-    return _bundled(source, _digest(files), _CodeBundling(source, shared))
+    return _bundled(source, _digest(files), partial(build_code, source, shared))
 
 
-def _bundled(path: Path, asset_hash: str, local: ILocalBundling) -> lambda_.AssetCode:
-    """An asset that is built by `local`; `image` is demanded by CDK and never started."""
+def _bundled(path: Path, asset_hash: str, build: Callable[[Path], None]) -> lambda_.AssetCode:
+    """An asset that `build` makes; `image` is demanded by CDK and never started."""
     return lambda_.Code.from_asset(
         str(path),
         asset_hash=asset_hash,
         asset_hash_type=AssetHashType.CUSTOM,
-        bundling=BundlingOptions(image=DockerImage.from_registry("none"), local=local),
+        bundling=BundlingOptions(image=DockerImage.from_registry("none"), local=_LocalBundling(build)),
     )
 
 
@@ -82,38 +83,34 @@ def _is_shipped(path: Path) -> bool:
     return path.is_file() and not any(Path(name).match(pattern) for name in names for pattern in _NOT_SHIPPED)
 
 
+def build_layer(lock: Path, output: Path) -> None:
+    """Install a lock file's wheels for Lambda's platform into `output`; raises CalledProcessError when uv cannot."""
+    command = [
+        *(_uv(), "pip", "install", "--quiet", "--no-config", "--python", sys.executable),
+        *("--python-platform", PLATFORM, "--python-version", PYTHON_VERSION),
+        *("--only-binary", ":all:", "--require-hashes", "--no-compile-bytecode"),
+        *("--target", str(output / "python"), "--requirement", str(lock)),
+    ]
+    subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603 (uv, and paths of our own)
+
+
+def build_code(source: Path, shared: Path, output: Path) -> None:
+    """Copy a function folder's files and `shared/` into `output`."""
+    ignored = shutil.ignore_patterns(*_NOT_SHIPPED)
+    shutil.copytree(source, output, dirs_exist_ok=True, ignore=ignored)
+    shutil.copytree(shared, output / "shared", ignore=ignored)
+
+
 @jsii.implements(ILocalBundling)
-class _LayerBundling:
-    """Installs a lock file's wheels for Lambda's platform."""
+class _LocalBundling:
+    """Passes CDK's request to fill a folder on to `build`; what that raises ends the synthesis: no Docker is tried."""
 
-    def __init__(self, lock: Path) -> None:
-        self._lock = lock
-
-    def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
-        """Fills `output_dir`; raises CalledProcessError when uv cannot, so that CDK never turns to Docker."""
-        command = [
-            *(_uv(), "pip", "install", "--quiet", "--no-config"),
-            *("--python-platform", PLATFORM, "--python-version", PYTHON_VERSION),
-            *("--only-binary", ":all:", "--require-hashes", "--no-compile-bytecode"),
-            *("--target", str(Path(output_dir, "python")), "--requirement", str(self._lock)),
-        ]
-        subprocess.run(command, check=True, stdout=sys.stderr)
-        return True
-
-
-@jsii.implements(ILocalBundling)
-class _CodeBundling:
-    """Copies a function folder and `shared/`."""
-
-    def __init__(self, source: Path, shared: Path) -> None:
-        self._source = source
-        self._shared = shared
+    def __init__(self, build: Callable[[Path], None]) -> None:
+        self._build = build
 
     def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
         """Fills `output_dir`."""
-        ignored = shutil.ignore_patterns(*_NOT_SHIPPED)
-        shutil.copytree(self._source, output_dir, dirs_exist_ok=True, ignore=ignored)
-        shutil.copytree(self._shared, Path(output_dir, "shared"), ignore=ignored)
+        self._build(Path(output_dir))
         return True
 
 

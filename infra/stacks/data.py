@@ -1,8 +1,8 @@
-"""What is kept: files, tables, the database and the secrets. Nothing here is deleted with the stack."""
+"""What is kept. Files, tables, database and secrets stay even when the stack goes."""
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -26,7 +26,7 @@ class DataStack(Stack):
             self,
             "Storage",
             page_origin=configuration.page_origin,
-            retention_days=configuration.setting("RETENTION_DAYS"),
+            retention_days=configuration.settings["RETENTION_DAYS"],
         ).bucket
         self.tables = Tables(self, "Tables")
         self.network = Network(self, "Network")
@@ -37,4 +37,11 @@ class DataStack(Stack):
             description="The key that session tokens are signed with (HS256)",
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
             removal_policy=RemovalPolicy.RETAIN,
+        )
+        CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
+        CfnOutput(
+            self,
+            "AuthSecretArn",
+            value=self.auth_secret.secret_arn,
+            description="The key for whoever signs the session tokens",
         )

@@ -66,7 +66,8 @@ class PipelineStack(Stack):
             database=data.database.instance,
             email=configuration.alarm_email,
         )
-        self._tell_the_operator()
+        CfnOutput(self, "ApiUrl", value=self.api.url, description="Where the page and plant servers call")
+        CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
 
     def _scan_what_comes_in(self) -> None:
         """By the bucket's name: on the bucket itself the notification would belong to the stack of the data."""
@@ -118,15 +119,4 @@ class PipelineStack(Stack):
             handler=self.functions["migrate_database"],
             timeout=Duration.minutes(10),
             execute_before=[self.workflow.state_machine],
-        )
-
-    def _tell_the_operator(self) -> None:
-        CfnOutput(self, "ApiUrl", value=self.api.url, description="Where the page and plant servers call")
-        CfnOutput(self, "BucketName", value=self._data.bucket.bucket_name)
-        CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
-        CfnOutput(
-            self,
-            "AuthSecretArn",
-            value=self._data.auth_secret.secret_arn,
-            description="Where whoever signs the session tokens finds the key",
         )

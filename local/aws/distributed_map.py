@@ -32,7 +32,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.item
     map_run_record,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
-from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramStopped, ProgramTimedOut
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramTimedOut
 from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 
 from local.aws.patching import Patches
@@ -79,7 +79,7 @@ def _run_item(worker: Any, env: Any, job: Any) -> None:
         if outcome == "succeeded":
             counter.results_written.count()
     job.job_output = output
-    if outcome in {"failed", "timed_out"} and _exceeds_tolerance(record, job, worker):
+    if outcome in {"failed", "timed_out"} and _exceeds_tolerance(worker, record):
         cause = "The specified tolerated failure threshold was exceeded"
         job.job_output = _map_failure(env, StatesErrorNameType.StatesExceedToleratedFailureThreshold, cause)
 
@@ -94,26 +94,23 @@ def _evaluate(worker: Any, env: Any, job: Any) -> tuple[str, Any]:
     try:
         worker._eval_input(env_frame=env)  # noqa: SLF001
         job.job_program.eval(env)
+        state = env.program_state()
     except Exception:  # noqa: BLE001 - whatever it was, the item has failed
-        return "failed", None
-    state = env.program_state()
+        state = None
     if isinstance(state, ProgramEnded):
         return "succeeded", env.states.get_input()
-    if isinstance(state, ProgramTimedOut):
-        return "timed_out", None
-    return ("aborted" if isinstance(state, ProgramStopped) else "failed"), None
+    if not worker._env.is_running():  # noqa: SLF001
+        return "aborted", None
+    return ("timed_out" if isinstance(state, ProgramTimedOut) else "failed"), None
 
 
-def _exceeds_tolerance(record: Any, job: Any, worker: Any) -> bool:
-    del job
+def _exceeds_tolerance(worker: Any, record: Any) -> bool:
+    """True when a limit that was given is exceeded; without one, no failure is tolerated."""
     failed = record.item_counter.failed.get() + record.item_counter.timed_out.get()
-    items = worker._job_pool._jobs_number  # noqa: SLF001
-    count, percentage = record.tolerated_failure_count, record.tolerated_failure_percentage
-    within_count = failed <= count if count else False
-    within_percentage = 100 * failed <= percentage * items if percentage else False
-    if count and percentage:
-        return not (within_count and within_percentage)
-    return not (within_count or within_percentage)
+    limits = [record.tolerated_failure_count] if record.tolerated_failure_count else []
+    if record.tolerated_failure_percentage:
+        limits.append(record.tolerated_failure_percentage * worker._job_pool._jobs_number / 100)  # noqa: SLF001
+    return bool(failed > min(limits, default=0))
 
 
 def _map_failure(env: Any, error: StatesErrorNameType, cause: str) -> FailureEventException:

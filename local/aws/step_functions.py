@@ -46,6 +46,10 @@ from moto.stepfunctions.responses import StepFunctionResponse
 from local.aws.patching import Patches
 
 _NOT_CAUGHT_BY_ALL = (StatesErrorNameType.StatesRuntime, StatesErrorNameType.StatesStatesDataLimitExceeded)
+_NOISY = (
+    "moto.stepfunctions.parser.asl.component.eval_component",
+    "moto.stepfunctions.parser.asl.component.state.exec.execute_state",
+)
 _START_SECONDS = 5.0
 _EXECUTION_LOCK = threading.RLock()
 
@@ -59,10 +63,9 @@ def install(patches: Patches, endpoint: str) -> None:
     patches.wrap(EventManager, "add_event", _add_to_open_history)
     patches.replace(StepFunctionResponse, "get_execution_history", _get_execution_history)
     patches.wrap(ErrorEqualsDecl, "_eval_body", _match_error)
-    # It logs every failed task, with the whole state, as an error; the history tells the same.
-    patches.replace(
-        logging.getLogger("moto.stepfunctions.parser.asl.component.eval_component"), "disabled", new=True
-    )
+    # They log each failed task with its whole state; the history tells the same.
+    for noisy in _NOISY:
+        patches.replace(logging.getLogger(noisy), "disabled", new=True)
 
 
 def stop_all() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from io import TextIOWrapper
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -13,7 +14,8 @@ from rich.text import Text
 PIPED_WIDTH = 120
 """Columns of text where no terminal says how many it has."""
 
-_VALUE_CHARACTERS = 36
+_VALUE_CHARACTERS = 28
+_KILOBYTES_BELOW = 100_000
 
 
 def make_console() -> Console:
@@ -41,16 +43,18 @@ def heading(console: Console, text: str) -> None:
     console.print(Text(text, style="bold"))
 
 
-def table(*columns: str, numbers: frozenset[str] = frozenset()) -> Table:
-    """An empty table; the columns in `numbers` are set flush right, and only the last one may wrap."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+def table(*columns: str, numbers: frozenset[str] = frozenset(), **options: Any) -> Table:
+    """An empty table with a column for each name; `options` are rich's.
+
+    Numbers stand flush right and are never cut; of the others only the last may wrap, the rest are shortened.
+    """
+    made = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", **options)
     for column in columns:
-        made.add_column(
-            column,
-            justify="right" if column in numbers else "left",
-            no_wrap=column != columns[-1],
-            overflow="fold" if column == columns[-1] else "ellipsis",
-        )
+        if column in numbers:
+            made.add_column(column, justify="right", overflow="fold")
+        else:
+            last = column == columns[-1]
+            made.add_column(column, no_wrap=not last, overflow="fold" if last else "ellipsis")
     return made
 
 
@@ -72,4 +76,4 @@ def counted(number: int, what: str) -> str:
 
 def file_size(size: int) -> str:
     """A size in bytes in the unit that people read it in."""
-    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.1f} kB"
+    return f"{size / 1e6:,.1f} MB" if size >= _KILOBYTES_BELOW else f"{size / 1e3:,.1f} kB"

@@ -42,7 +42,7 @@ class _Bars:
     def __init__(self, console: Console, file_name: str, file_bytes: int) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=32),
+            BarColumn(bar_width=32, complete_style="cyan", finished_style="green"),
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[note]}", style="dim"),

@@ -80,6 +80,8 @@ _NOTES = (
     "neue Charge Granulat",
 )
 _SILENT_HOURS_PER_NOTE = 12
+_IDLE_SHARE = 0.01
+"""Hours in which a machine makes nothing at all, and its report leaves the ratios empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def _machine_shift(machine: _Machine, hour: datetime, random: Random) -> str:
 def _production(process: Process, random: Random) -> str:
     """The cells of one hour's production: parts that add up, and an OEE that is the product of its three."""
     down = round(_uneven(random) * 25, 1)
-    if random.random() < 0.01:
+    if random.random() < _IDLE_SHARE:
         down = 60.0
     operating = round(60 - down, 1)
     total = int(operating * 60 / process.ideal_cycle * (0.82 + 0.17 * random.random()))

@@ -10,7 +10,7 @@ import pg8000.native
 from pg8000.exceptions import DatabaseError
 
 from shared.adapters.postgres import Postgres, sqlstate
-from shared.adapters.record_table import COPY_COLUMNS, copy_line
+from shared.adapters.record_table import COPY_COLUMNS, copy_line, copy_prefix
 from shared.domain.record import ProductionRecord
 from shared.domain.upload import Totals
 from shared.errors import TransientError
@@ -26,8 +26,7 @@ class CopyRows:
     """The port `RowBuffer`: lines of COPY text."""
 
     def __init__(self, tenant_id: str, work_unit_id: str, upload_id: str) -> None:
-        self._tenant_id = tenant_id
-        self._work_unit_id = work_unit_id
+        self._prefix = copy_prefix(tenant_id, work_unit_id)
         self._upload_id = upload_id
         self._lines = io.BytesIO()
         self.count = 0
@@ -35,12 +34,7 @@ class CopyRows:
     def add(self, record: ProductionRecord, source_row: int, attributes: dict[str, str]) -> None:
         """Add a record, the line that it comes from, and what maps to no field."""
         line = copy_line(
-            record,
-            tenant_id=self._tenant_id,
-            work_unit_id=self._work_unit_id,
-            upload_id=self._upload_id,
-            source_row=source_row,
-            attributes=attributes,
+            record, prefix=self._prefix, upload_id=self._upload_id, source_row=source_row, attributes=attributes
         )
         self._lines.write(line)
         self.count += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _BLOCK = 1 << 20
-_UNDEFINED_IN_CP1252 = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])
+_NOT_IN_CP1252_TEXT = bytes([0x00, 0x81, 0x8D, 0x8F, 0x90, 0x9D])
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -24,11 +24,13 @@ def find_encoding(stream: BinaryIO) -> Encoding | None:
 
     UTF-8 checks itself: text in another encoding is practically never valid UTF-8, so validity over the whole
     file is the evidence. What is not UTF-8 is taken for Windows-1252, the encoding of Western European exports,
-    unless it holds bytes that Windows-1252 does not define.
+    unless it holds bytes that Windows-1252 does not define. A NUL stands in no text that a table can hold.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     position, ascii_only, marked = 0, True, False
     while block := stream.read(_BLOCK):
+        if b"\x00" in block:
+            return None
         if position == 0:
             marked = block.startswith(codecs.BOM_UTF8)
         try:
@@ -51,7 +53,7 @@ def find_encoding(stream: BinaryIO) -> Encoding | None:
 def _single_byte(stream: BinaryIO, block: bytes, offender: int) -> Encoding | None:
     """Windows-1252 when the rest of the file allows it; bytes before `block` were valid UTF-8, hence allowed."""
     while block:
-        if len(block.translate(None, _UNDEFINED_IN_CP1252)) != len(block):
+        if len(block.translate(None, _NOT_IN_CP1252_TEXT)) != len(block):
             return None
         block = stream.read(_BLOCK)
     return Encoding("cp1252", f"byte {offender} is not valid UTF-8, and every byte is defined in Windows-1252")

@@ -7,9 +7,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from shared.domain import object_keys
+from shared.domain.field_types import Reading
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import Problem, row_problem
-from shared.domain.record import ProductionRecord, Reading, field_name, read_record
+from shared.domain.record import ProductionRecord, field_name, read_record
 from shared.domain.refused import RefusedRow
 from shared.domain.upload import Totals, Upload
 from shared.errors import AccountingError

@@ -10,10 +10,11 @@ from typing import BinaryIO
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.field_types import RatioEvidence
 from shared.domain.headers import ColumnMapping, HeaderProblem, map_headers
 from shared.domain.plan import Chunk, Dialect, ImportPlan
 from shared.domain.problems import file_problem
-from shared.domain.record import RATIO_FIELDS, ProductionRecord, RatioEvidence, field_name
+from shared.domain.record import RATIO_FIELDS, api_name, field_name
 from shared.domain.upload import Decision, PlanSummary, SourceObject, Upload, UploadOptions, UploadState
 from shared.errors import UploadRejected
 from shared.formats.delimited import LineTooLong, TextRecord, find_delimiter, read_records
@@ -68,7 +69,7 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
     if survey.records == 0:
         raise UploadRejected(file_problem("file_no_records"), code="file_no_records")
     scales = {name: evidence.decide() for name, evidence in survey.ratios.items()}
-    decisions += [Decision(subject=f"scale of {_api_name(n)}", choice=s, evidence=e) for n, (s, e) in scales.items()]
+    decisions += [Decision(subject=f"scale of {api_name(n)}", choice=s, evidence=e) for n, (s, e) in scales.items()]
     if upload.options.time_zone:
         decisions.append(Decision(subject="time zone", choice=upload.options.time_zone, evidence="given by the caller"))
     mapping = survey.mapping
@@ -209,11 +210,7 @@ def _summary(plan: ImportPlan, decisions: list[Decision]) -> PlanSummary:
         records=plan.records,
         chunks=plan.chunks,
         header=names,
-        columns={names[i]: _api_name(column) for i, column in enumerate(plan.columns) if column},
+        columns={names[i]: api_name(column) for i, column in enumerate(plan.columns) if column},
         unmapped_columns=list(plan.attribute_names.values()),
         decisions=decisions,
     )
-
-
-def _api_name(name: str) -> str:
-    return ProductionRecord.model_fields[name].alias or name

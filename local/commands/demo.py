@@ -1,0 +1,76 @@
+"""`python -m local demo`: the sample's whole way, from a browser's POST to rows in Postgres.
+
+Exit status: 0 when all adds up, 1 when something does not, 2 when the stack could not start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from local.client import ClientError, LinefeedClient
+from local.commands.attach import NoRunningStack, RunningStack, add_state_argument, running_stack
+from local.commands.display import heading, make_console
+from local.commands.outcome import Outcome, show_outcome
+from local.commands.readback import ReadBack, read_back, show_read_back
+from local.commands.upload import Request, carry_out
+from local.postgres import Address
+from local.samples import SAMPLE, SAMPLE_EXPECTED
+from local.samples.generate import Expected
+
+HELP = "Start the stack if none runs, import the shipped sample, and check the result in Postgres."
+
+WORK_UNIT = "demo"
+"""The work unit that the sample goes to; nothing else should, for its rows are counted."""
+
+_TIMEOUT = 120.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `demo`."""
+    add_state_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import the sample and tell what became of it."""
+    console = make_console()
+    try:
+        with _stack(arguments.state, console) as stack:
+            return _demonstrate(stack, console)
+    except ClientError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _demonstrate(stack: RunningStack, console: Console) -> int:
+    heading(console, "Uploading the sample as a browser does")
+    with LinefeedClient(stack.api_url, stack.token) as client:
+        outcome = carry_out(Request(SAMPLE, work_unit_id=WORK_UNIT), client, console, _TIMEOUT)
+    show_outcome(console, outcome)
+    with closing(Address.parse(stack.postgres_dsn).connect()) as connection:
+        found = read_back(
+            connection, tenant_id=stack.tenant, work_unit_id=WORK_UNIT, upload_id=outcome.upload_id
+        )
+    show_read_back(console, found)
+    wrong = contradictions(outcome, found, Expected.read(SAMPLE_EXPECTED))
+    _show_verdict(console, wrong, outcome)
+    return 1 if wrong else 0
+
+
+def contradictions(outcome: Outcome, found: ReadBack, expected: Expected) -> list[str]:
+    """What does not add up between the API's totals, Postgres, and what the sample is known to hold."""
+    totals = outcome.totals
+    wrong = outcome.contradictions()
+    if found.of_this_upload != totals["imported"]:
+        wrong.append(f"Postgres has {found.of_this_upload:,} rows of this upload, not {totals['imported']:,}")
+    if totals["records"] != expected.records:
+        wrong.append(f"the sample has {expected.records:,} records, not {totals['records']:,}")
+    if totals["refused"] != expected.refused:
+        wrong.append(f"{expected.refused:,} rows of the sample are bad, not {totals['refused']:,}")
+    return wrong

@@ -1,0 +1,136 @@
+"""`python -m local upload FILE`: send a file to the running stack and tell what became of it.
+
+Exit status: 0 when every record of the file is accounted for (refused rows are accounted for), 1 when the upload
+was refused, failed or does not add up, 2 when it could not begin.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from local.client import ClientError, LinefeedClient
+from local.commands.display import make_console
+from local.commands.outcome import REFUSED_ROWS_SHOWN, Outcome, show_outcome
+from local.commands.progress import view_of
+
+HELP = "Upload a file to the running stack and show what became of its records."
+
+_TIMEOUT = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A file and what is chosen for its import; see `shared.domain.upload.UploadOptions`."""
+
+    path: Path
+    work_unit_id: str
+    deduplicate: bool = True
+    validate_data: bool = True
+    priority: str = "normal"
+    time_zone: str | None = None
+    defaults: dict[str, str] = field(default_factory=dict)
+
+
+def carry_out(request: Request, client: LinefeedClient, console: Console, timeout: float = _TIMEOUT) -> Outcome:
+    """Upload a file as a browser does, showing its way, and wait at most `timeout` seconds for the end.
+
+    Raises ClientError.
+    """
+    began = time.monotonic()
+    with view_of(console, request.path.name, request.path.stat().st_size) as view:
+        upload = client.start_upload(
+            request.path,
+            work_unit_id=request.work_unit_id,
+            deduplicate=request.deduplicate,
+            validate_data=request.validate_data,
+            priority=request.priority,
+            time_zone=request.time_zone,
+            defaults=request.defaults,
+        )
+        client.send_file(upload, request.path, view.sent)
+        sent = time.monotonic()
+        answer = client.wait(upload["uploadId"], view.status, timeout)
+        ended = time.monotonic()
+    refused = client.refused_rows(upload["uploadId"], limit=REFUSED_ROWS_SHOWN)["refusedRows"]
+    return Outcome(answer["upload"], tuple(refused), sending=sent - began, importing=ended - sent)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `upload`."""
+    parser.add_argument("file", type=Path, help="a CSV file")
+    parser.add_argument("--work-unit", default="local", metavar="ID", help="the work unit (default: %(default)s)")
+    parser.add_argument(
+        "--deduplicate",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="leave out rows whose key the table has already (default: yes)",
+    )
+    parser.add_argument(
+        "--validate",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="check the business rules as well as the types (default: yes)",
+    )
+    parser.add_argument("--time-zone", metavar="ZONE", help="of timestamps without one, such as Europe/Berlin")
+    parser.add_argument(
+        "--default",
+        dest="defaults",
+        action="append",
+        type=_assignment,
+        default=[],
+        metavar="FIELD=VALUE",
+        help="a record field that is the same for the whole file; may be given more than once",
+    )
+    parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal")
+    add_state_argument(parser)
+
+
+def add_state_argument(parser: argparse.ArgumentParser) -> None:
+    """The folder of the stack to use."""
+    parser.add_argument(
+        "--state", type=Path, default=STATE_FOLDER, metavar="DIR", help="the stack's folder (default: .local)"
+    )
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    """`field=value`, as an argument."""
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form FIELD=VALUE")
+    return name, value
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Upload the file to the stack that is running."""
+    console = make_console()
+    request = Request(
+        arguments.file,
+        work_unit_id=arguments.work_unit,
+        deduplicate=arguments.deduplicate,
+        validate_data=arguments.validate,
+        priority=arguments.priority,
+        time_zone=arguments.time_zone,
+        defaults=dict(arguments.defaults),
+    )
+    if not request.path.is_file():
+        print(f"There is no file {request.path}.", file=sys.stderr)
+        return 2
+    try:
+        stack = running_stack(arguments.state)
+    except ClientError as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        with LinefeedClient(stack.api_url, stack.token) as client:
+            outcome = carry_out(request, client, console)
+    except ClientError as error:
+        print(error, file=sys.stderr)
+        return 1
+    show_outcome(console, outcome)
+    return 1 if outcome.contradictions() else 0

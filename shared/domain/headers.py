@@ -1,0 +1,103 @@
+"""Which column of a file is which field of the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.domain.problems import file_problem
+from shared.domain.record import REQUIRED_FIELDS, Headers, ProductionRecord, api_name
+from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """For each column of the file, by position: a record field, a name among the attributes, or neither.
+
+    `columns` holds the field (snake_case) or None; `attribute_names` the others by position, made unique;
+    `ignored` the columns that our own download of refused rows added.
+    """
+
+    columns: tuple[str | None, ...]
+    attribute_names: Mapping[int, str]
+    ignored: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderProblem:
+    """Why a header cannot be mapped."""
+
+    code: str
+    message: str
+
+
+def normalize_header(text: str) -> str:
+    """A header without what does not count: case, spaces, newlines and punctuation."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+def _known_headers() -> dict[str, tuple[str, int]]:
+    """Normalized header → field and rank; a lower rank is the likelier name of the field."""
+    known: dict[str, tuple[str, int]] = {}
+    for name, field in ProductionRecord.model_fields.items():
+        markers = [marker for marker in field.metadata if isinstance(marker, Headers)]
+        if len(markers) != 1:
+            raise TypeError(f"the field {name} wants one Headers marker")
+        for rank, header in enumerate((name, *markers[0].names)):
+            if known.setdefault(normalize_header(header), (name, rank))[0] != name:
+                raise TypeError(f"the header {header} belongs to two fields")
+    return known
+
+
+_KNOWN = _known_headers()
+_OURS = {normalize_header(name) for name in (ROW_COLUMN, CODES_COLUMN, REASONS_COLUMN)}
+
+
+def map_headers(headers: Sequence[str], defaults: Mapping[str, str]) -> ColumnMapping | HeaderProblem:
+    """Map the header cells of a file; `defaults` are texts by field (snake_case) for the whole file.
+
+    Where several columns could be one field, the likeliest name has it and the others are kept as attributes; two
+    columns of the very same name are a problem, as are required fields that nothing gives.
+    """
+    ignored = frozenset(i for i, header in enumerate(headers) if normalize_header(header) in _OURS)
+    chosen: dict[str, tuple[int, int]] = {}
+    for position, header in enumerate(headers):
+        name, rank = _KNOWN.get(normalize_header(header), (None, 0))
+        if name is None:
+            continue
+        other, other_rank = chosen.get(name, (position, rank + 1))
+        if rank == other_rank:
+            return _problem("file_column_twice", first=headers[other], second=header, field=api_name(name))
+        if rank < other_rank:
+            chosen[name] = (position, rank)
+    for name in chosen.keys() & defaults.keys():
+        return _problem("file_column_and_default", field=api_name(name), column=headers[chosen[name][0]])
+    missing = [name for name in REQUIRED_FIELDS if name not in chosen and not defaults.get(name, "").strip()]
+    if missing:
+        found = ", ".join(header.strip() or "(unnamed)" for header in headers)
+        return _problem("file_columns_missing", missing=" or ".join(map(api_name, missing)), found=found[:1000])
+    fields = {position: name for name, (position, _) in chosen.items()}
+    return ColumnMapping(
+        columns=tuple(fields.get(position) for position in range(len(headers))),
+        attribute_names=_attribute_names(headers, fields.keys() | ignored),
+        ignored=ignored,
+    )
+
+
+def _problem(code: str, **values: object) -> HeaderProblem:
+    return HeaderProblem(code, file_problem(code, **values))
+
+
+def _attribute_names(headers: Sequence[str], taken: frozenset[int] | set[int]) -> dict[int, str]:
+    """Names for the columns that are no field: their headers, numbered where they are empty or come again."""
+    names: dict[int, str] = {}
+    for position, header in enumerate(headers):
+        if position in taken:
+            continue
+        base = header.strip() or f"Column {position + 1}"
+        name, number = base, 1
+        while name in names.values():
+            number += 1
+            name = f"{base} ({number})"
+        names[position] = name
+    return names

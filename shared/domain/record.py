@@ -1,0 +1,213 @@
+"""The record: one row of manufacturing data. This model is the one truth of its fields.
+
+The table's columns (`adapters.record_table`), the headers that are understood (`headers`) and the checks follow
+from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from shared.domain.field_types import (
+    PLACES,
+    PositiveQuantity,
+    Quantity,
+    Ratio,
+    Reading,
+    RowContext,
+    Text,
+    Timestamp,
+)
+from shared.domain.problems import Problem, row_problem
+from shared.domain.rules import broken_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Marks a field with the headers that it has in files, besides its API name, the likeliest first.
+
+    Case, spaces, newlines and punctuation do not count.
+    """
+
+    names: tuple[str, ...]
+
+
+def _headers(*names: str) -> Headers:
+    return Headers(names)
+
+
+ShortText = Annotated[Text, Field(min_length=1, max_length=100)]
+LongText = Annotated[Text, Field(min_length=1, max_length=500)]
+
+
+class ProductionRecord(BaseModel):
+    """What one machine made in one span of time.
+
+    Quantities are decimals with up to six places (film, wire and chemicals are made in fractions), durations are in
+    minutes, `cycleTimeSeconds` in seconds, ratios are fractions of one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    timestamp: Annotated[
+        Timestamp,
+        _headers(
+            "LastUpdatedTimestamp", "dateTime", "date time", "recordedAt", "eventTime", "time", "date",
+            "Buchungsdatum", "Zeitstempel", "Datum", "Data Hora", "Data/Hora", "Carimbo de data",
+        ),
+    ]  # fmt: skip
+    machine_name: Annotated[
+        ShortText,
+        _headers(
+            "machine", "equipment", "equipmentName", "workCenter", "asset", "resource", "machineId",
+            "Maschine", "Maschinenname", "Anlage", "Arbeitsplatz", "Máquina", "Equipamento",
+        ),
+    ]  # fmt: skip
+    process_name: Annotated[
+        ShortText | None,
+        _headers("process", "operation", "operationName", "Prozess", "Arbeitsgang", "Vorgang", "Processo", "Operação"),
+    ] = None
+    site_name: Annotated[
+        ShortText | None, _headers("site", "plant", "plantName", "factory", "location", "Werk", "Standort", "Planta")
+    ] = None
+    part_number: Annotated[
+        ShortText | None,
+        _headers("part", "partNo", "partId", "sku", "material", "materialNumber", "itemNumber", "productCode",
+                 "Teilenummer", "Artikelnummer", "Materialnummer", "Código da peça", "Número da peça"),
+    ] = None  # fmt: skip
+    batch_number: Annotated[
+        ShortText | None, _headers("batch", "batchId", "lot", "lotNumber", "Charge", "Chargennummer", "Lote")
+    ] = None
+    operator_name: Annotated[
+        ShortText | None, _headers("operator", "worker", "Bediener", "Werker", "Mitarbeiter", "Operador")
+    ] = None
+    shift: Annotated[ShortText | None, _headers("shiftName", "Schicht", "Turno")] = None
+    total_parts_produced: Annotated[
+        Quantity | None,
+        _headers("totalParts", "total", "totalUnits", "totalCount", "partsProduced", "produced", "quantity", "output",
+                 "Gesamtmenge", "Menge", "Produktionsmenge", "Total produzido", "Quantidade total"),
+    ] = None  # fmt: skip
+    good_parts: Annotated[
+        Quantity | None,
+        _headers("goodUnits", "goodCount", "good", "acceptedParts", "accepted", "yield", "okParts",
+                 "Gutmenge", "Gutteile", "Peças boas", "Quantidade boa"),
+    ] = None  # fmt: skip
+    reject_parts: Annotated[
+        Quantity | None,
+        _headers("rejectedParts", "rejects", "rejectCount", "scrapParts", "scrap", "defects", "badParts", "nokParts",
+                 "Ausschuss", "Ausschussmenge", "Schlechtteile", "Refugo", "Peças rejeitadas"),
+    ] = None  # fmt: skip
+    rework_parts: Annotated[
+        Quantity | None,
+        _headers("rework", "reworkedParts", "reworkCount", "Nacharbeit", "Retrabalho"),
+    ] = None
+    planned_production_minutes: Annotated[
+        Quantity | None,
+        _headers("plannedProductionTime", "plannedTime", "plannedMinutes", "scheduledTime", "Planbelegungszeit",
+                 "Geplante Zeit", "Tempo planejado"),
+    ] = None  # fmt: skip
+    operating_minutes: Annotated[
+        Quantity | None,
+        _headers("operatingTime", "runTime", "runTimeMinutes", "uptime", "actualProductionTime",
+                 "Laufzeit", "Betriebszeit", "Tempo de operação"),
+    ] = None  # fmt: skip
+    downtime_minutes: Annotated[
+        Quantity | None,
+        _headers("downtime", "downTimeMin", "stopTime", "Stillst.Zeit(Min.)", "Stillstandszeit", "Ausfallzeit",
+                 "Tempo de parada"),
+    ] = None  # fmt: skip
+    downtime_category: Annotated[
+        ShortText | None, _headers("stopCategory", "Stillstandskategorie", "Categoria de parada")
+    ] = None
+    downtime_reason: Annotated[
+        LongText | None, _headers("stopReason", "Stillstandsgrund", "Störgrund", "Motivo da parada")
+    ] = None
+    cycle_time_seconds: Annotated[
+        PositiveQuantity | None, _headers("cycleTime", "Taktzeit", "Zykluszeit", "Tempo de ciclo")
+    ] = None
+    availability: Annotated[Ratio | None, _headers("Verfügbarkeit", "Disponibilidade")] = None
+    performance: Annotated[Ratio | None, _headers("performanceRate", "Leistungsgrad", "Leistung", "Desempenho")] = None
+    quality: Annotated[
+        Ratio | None, _headers("qualityRate", "firstPassYield", "fpy", "Qualitätsrate", "Qualität", "Qualidade")
+    ] = None
+    oee_score: Annotated[Ratio | None, _headers("oee", "oeeValue", "Gesamtanlageneffektivität", "GAE")] = None
+
+
+RATIO_FIELDS = frozenset({"availability", "performance", "quality", "oee_score"})
+REQUIRED_FIELDS = tuple(name for name, field in ProductionRecord.model_fields.items() if field.is_required())
+
+_BY_API_NAME = {to_camel(name): name for name in ProductionRecord.model_fields}
+_MICRO = Decimal(1).scaleb(-PLACES)
+
+_CODES = {
+    "missing": "required",
+    "string_too_short": "required",
+    "string_too_long": "text_too_long",
+    "greater_than_equal": "number_too_small",
+    "greater_than": "number_not_positive",
+    "decimal_max_digits": "number_too_large",
+    "decimal_whole_digits": "number_too_large",
+}
+"""Our codes for pydantic's own; every other error is raised with a code of ours."""
+
+
+def field_name(api_name: str) -> str:
+    """The field in snake_case; raises KeyError for what is no field."""
+    return _BY_API_NAME[api_name]
+
+
+def api_name(field: str) -> str:
+    """The name that the API has for a field."""
+    return to_camel(field)
+
+
+def read_record(
+    cells: Mapping[str, str], reading: Reading, *, business_rules: bool = True
+) -> tuple[ProductionRecord | None, tuple[Problem, ...]]:
+    """Read a row: the record and its warnings, or None and all that is wrong with it.
+
+    `cells` are texts as in the file by field name; a blank one is absent. With `business_rules` off only the
+    types are checked.
+    """
+    given = {name: text for name, text in cells.items() if text and not text.isspace()}
+    context = RowContext(reading, [])
+    try:
+        record = ProductionRecord.model_validate(given, context=context, by_alias=False, by_name=True)
+    except ValidationError as error:
+        return None, tuple(_problem(problem, cells) for problem in error.errors(include_url=False))
+    record = _with_oee(record)
+    if not business_rules:
+        return record, tuple(context.warnings)
+    problems = (*context.warnings, *broken_rules(record, cells, reading.now))
+    refused = any(problem.severity == "error" for problem in problems)
+    return (None if refused else record), problems
+
+
+def _problem(error: ErrorDetails, cells: Mapping[str, str]) -> Problem:
+    name = str(error["loc"][0])
+    context = error.get("ctx", {})
+    value = cells.get(name) or None
+    code = _CODES.get(error["type"])
+    if code is None:
+        return Problem(to_camel(name), value, error["type"], context.get("sentence", error["msg"]))
+    values = {
+        "max_length": context.get("max_length"),
+        "minimum": context.get("ge", context.get("gt")),
+        "digits": context.get("whole_digits", context.get("max_digits")),
+    }
+    return row_problem(code, field=to_camel(name), value=value, **values)
+
+
+def _with_oee(record: ProductionRecord) -> ProductionRecord:
+    """OEE = availability × performance × quality (SEMI E10/E79, ISO 22400-2), where it is not given itself."""
+    if record.oee_score is not None or None in (record.availability, record.performance, record.quality):
+        return record
+    product = record.availability * record.performance * record.quality  # type: ignore[operator]
+    return record.model_copy(update={"oee_score": product.quantize(_MICRO)})

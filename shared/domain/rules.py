@@ -1,0 +1,149 @@
+"""The business rules of a record, declared as data: what must hold between its fields, and how grave a breach is.
+
+A rule speaks only where all of its fields are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pydantic.alias_generators import to_camel
+
+from shared.domain.problems import Problem, Severity
+
+if TYPE_CHECKING:
+    from shared.domain.record import ProductionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`field` is the one that a breach is reported on; `message` the sentence."""
+
+    code: str
+    severity: Severity
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotAbove(Rule):
+    """The sum of `parts` is at most `limit` (a field)."""
+
+    parts: tuple[str, ...]
+    limit: str
+
+    def holds(self, record: ProductionRecord, now: datetime) -> bool:
+        """Whether it does."""
+        del now
+        values = _values(record, *self.parts, self.limit)
+        return not values or sum(values[:-1]) <= values[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class SumEquals(Rule):
+    """The sum of `parts` equals `total` (a field)."""
+
+    parts: tuple[str, ...]
+    total: str
+
+    def holds(self, record: ProductionRecord, now: datetime) -> bool:
+        """Whether it does."""
+        del now
+        values = _values(record, *self.parts, self.total)
+        return not values or sum(values[:-1]) == values[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductEquals(Rule):
+    """The product of `factors` equals `product` (a field) within `tolerance`."""
+
+    factors: tuple[str, ...]
+    product: str
+    tolerance: Decimal
+
+    def holds(self, record: ProductionRecord, now: datetime) -> bool:
+        """Whether it does."""
+        del now
+        values = _values(record, *self.factors, self.product)
+        if not values:
+            return True
+        expected = Decimal(1)
+        for value in values[:-1]:
+            expected *= value
+        return bool(abs(expected - values[-1]) <= self.tolerance)
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost(Rule):
+    """The field is at most `limit` (a number)."""
+
+    limit: Decimal
+
+    def holds(self, record: ProductionRecord, now: datetime) -> bool:
+        """Whether it does."""
+        del now
+        value = getattr(record, self.field)
+        return value is None or value <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class NotInFuture(Rule):
+    """The field is not later than the upload."""
+
+    def holds(self, record: ProductionRecord, now: datetime) -> bool:
+        """Whether it does."""
+        return bool(getattr(record, self.field) <= now)
+
+
+AnyRule = NotAbove | SumEquals | ProductEquals | AtMost | NotInFuture
+
+_ONE = Decimal(1)
+_OEE_ROUNDING = Decimal("0.002")
+
+RULES: tuple[AnyRule, ...] = (
+    NotAbove(
+        "good_above_total", Severity.ERROR, "good_parts", "Good parts cannot exceed total parts produced",
+        ("good_parts",), "total_parts_produced",
+    ),
+    NotAbove(
+        "reject_above_total", Severity.ERROR, "reject_parts", "Reject parts cannot exceed total parts produced",
+        ("reject_parts",), "total_parts_produced",
+    ),
+    AtMost("availability_above_one", Severity.ERROR, "availability", "Availability cannot exceed 100%", _ONE),
+    AtMost("quality_above_one", Severity.ERROR, "quality", "Quality cannot exceed 100%", _ONE),
+    AtMost("oee_above_one", Severity.ERROR, "oee_score", "OEE cannot exceed 100%", _ONE),
+    AtMost("performance_above_one", Severity.WARNING, "performance", "Performance is above 100%", _ONE),
+    SumEquals(
+        "parts_do_not_add_up", Severity.WARNING, "total_parts_produced",
+        "Good, reject and rework parts do not add up to total parts produced",
+        ("good_parts", "reject_parts", "rework_parts"), "total_parts_produced",
+    ),
+    NotAbove(
+        "times_above_planned", Severity.WARNING, "planned_production_minutes",
+        "Downtime and operating time together exceed the planned production time",
+        ("downtime_minutes", "operating_minutes"), "planned_production_minutes",
+    ),
+    ProductEquals(
+        "oee_differs", Severity.WARNING, "oee_score",
+        "OEE differs from availability × performance × quality by more than rounding",
+        ("availability", "performance", "quality"), "oee_score", _OEE_ROUNDING,
+    ),
+    NotInFuture("timestamp_in_future", Severity.WARNING, "timestamp", "The timestamp is later than the upload"),
+)  # fmt: skip
+
+
+def broken_rules(record: ProductionRecord, cells: Mapping[str, str], now: datetime) -> Iterator[Problem]:
+    """The breaches of a record; `cells` are its texts by field, `now` is when the upload was made."""
+    for rule in RULES:
+        if not rule.holds(record, now):
+            yield Problem(to_camel(rule.field), cells.get(rule.field), rule.code, rule.message, rule.severity)
+
+
+def _values(record: ProductionRecord, *names: str) -> list[Any]:
+    """The fields' values; none when one of them is absent."""
+    values = [getattr(record, name) for name in names]
+    return [] if None in values else values

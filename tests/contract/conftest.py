@@ -1,0 +1,24 @@
+"""One patched moto server for the whole folder.
+
+Each test says what unpatched moto does; it was seen to fail with its patch left out. After an upgrade of moto
+these tests tell which patch is no longer needed and which no longer fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.aws.server import AwsServer
+from tests.contract.cloud import ACCESS_KEY, SECRET, Cloud, FunctionHost
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[Cloud]:
+    """The server, with a role that functions and state machines may have."""
+    host = FunctionHost()
+    with AwsServer(host.invoke, {ACCESS_KEY: SECRET}) as server:
+        cloud = Cloud(server.endpoint, host)
+        cloud.make_role()
+        yield cloud

@@ -1,0 +1,38 @@
+"""The app, synthesized once for all tests of a process."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from infra.application import synthesize
+from infra.manifest import FunctionSpec, read_manifest
+from tests.infra.templates import Templates
+
+PAGE_ORIGIN = "https://files.example.com"
+UNBUNDLED: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
+"""CDK's own switch: no asset is built, all else is the same."""
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """The templates for a page at PAGE_ORIGIN and a job concurrency of 3."""
+    folder = tmp_path_factory.mktemp("cdk.out")
+    synthesize(folder, {**UNBUNDLED, "pageOrigin": PAGE_ORIGIN, "settings": {"JOB_CONCURRENCY": 3}})
+    return Templates.read(folder)
+
+
+@pytest.fixture(scope="session")
+def manifest() -> dict[str, FunctionSpec]:
+    """The functions' manifest."""
+    return read_manifest()
+
+
+@pytest.fixture(scope="session")
+def definition(templates: Templates) -> dict[str, Any]:
+    """The state machine's definition, with `<LogicalId.Arn>` for the functions."""
+    machine = templates.only("AWS::StepFunctions::StateMachine")
+    parsed: dict[str, Any] = json.loads(templates.text(machine["DefinitionString"]))
+    return parsed

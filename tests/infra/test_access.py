@@ -1,0 +1,103 @@
+"""Who may do what: the least that each function needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.infra.templates import Templates
+
+_WITHOUT_RESOURCE = (
+    "xray:",  # X-Ray knows no resource
+    "logs:CreateLogDelivery",  # the delivery of Step Functions' log is the account's, and not of a log group
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+)
+_DATABASE_FUNCTIONS = {"load_chunk", "finish_import", "fail_import", "migrate_database"}
+
+
+def test_no_statement_allows_everything(templates: Templates) -> None:
+    """No action is a wildcard, and only actions that know no resource are allowed on all."""
+    for role in templates.of_type("AWS::IAM::Role"):
+        for actions, resources in templates.role_policies(role):
+            assert not any("*" in action for action in actions), role
+            if "*" in resources:
+                assert all(action.startswith(_WITHOUT_RESOURCE) for action in actions), role
+
+
+def test_aws_managed_policies_are_few(templates: Templates) -> None:
+    """Our roles have none but the one for a VPC's network interfaces; CDK's handlers write their own logs."""
+    ours = {function["Role"]["Fn::GetAtt"][0] for function in templates.functions().values()}
+    for name, role in templates.of_type("AWS::IAM::Role").items():
+        policies = [templates.text(policy).rpartition("/")[2] for policy in role.get("ManagedPolicyArns", [])]
+        allowed = "AWSLambdaENIManagementAccess" if name in ours else "AWSLambdaBasicExecutionRole"
+        assert set(policies) <= {allowed}, name
+
+
+def test_no_two_functions_share_a_role(templates: Templates) -> None:
+    """What one function may do says nothing of another."""
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in templates.functions().values()]
+    assert len(set(roles)) == len(roles)
+
+
+def test_audit_is_only_ever_added_to(templates: Templates) -> None:
+    """No role may change or delete an audit event."""
+    actions = {
+        action
+        for role in templates.of_type("AWS::IAM::Role")
+        for actions, resources in templates.role_policies(role)
+        for action in actions
+        if any(resource.startswith("<TablesAudit") for resource in resources)
+    }
+    assert actions == {"dynamodb:PutItem", "dynamodb:Query"}
+
+
+def test_nobody_reads_what_was_quarantined(templates: Templates) -> None:
+    """Only the scan touches the prefix of rejected files, and only to put them there."""
+    for name in templates.functions():
+        quarantine = {action for action, resource in templates.may(name) if resource.endswith("/quarantine/*")}
+        assert quarantine <= ({"s3:PutObject"} if name == "scan_upload" else set()), name
+
+
+def test_a_signed_post_can_only_bring_files_in(templates: Templates) -> None:
+    """The role that signs the browser's POST may write under incoming/ and read nothing in the bucket."""
+    in_bucket = {(action, resource) for action, resource in templates.may("start_upload") if action.startswith("s3:")}
+    assert {(action, resource.partition("/")[2]) for action, resource in in_bucket} == {("s3:PutObject", "incoming/*")}
+
+
+def test_only_functions_of_the_database_read_its_secret(templates: Templates) -> None:
+    """The password is known to those that connect; the session key to those that the API calls."""
+    readers: dict[str, set[str]] = {"<DatabaseSecret": set(), "<AuthSecret": set()}
+    for name in templates.functions():
+        for action, resource in templates.may(name):
+            if action == "secretsmanager:GetSecretValue":
+                readers[next(prefix for prefix in readers if resource.startswith(prefix))].add(name)
+    assert readers == {"<DatabaseSecret": _DATABASE_FUNCTIONS, "<AuthSecret": {"start_upload", "read_status"}}
+
+
+def test_only_the_dispatcher_starts_executions(templates: Templates) -> None:
+    """Whatever is imported went through the queue."""
+    starters = {name for name in templates.functions() if "states:StartExecution" in dict(templates.may(name))}
+    assert starters == {"dispatch_job"}
+
+
+def test_the_state_machine_reads_the_plans_alone(templates: Templates) -> None:
+    """It needs the list of chunks; the files themselves are the functions' business."""
+    role = templates.only("AWS::StepFunctions::StateMachine")["RoleArn"]["Fn::GetAtt"][0]
+    read = {
+        resource.partition("/")[2]
+        for actions, resources in templates.role_policies(role)
+        for resource in resources
+        if any(action.startswith("s3:") for action in actions)
+    }
+    assert read == {"work/*"}
+
+
+@pytest.mark.parametrize("action", ["dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:BatchWriteItem"])
+def test_no_function_scans_or_deletes_items(templates: Templates, action: str) -> None:
+    """Items end by TTL, and every read names a key."""
+    assert not [name for name in templates.functions() if action in dict(templates.may(name))]

@@ -1,0 +1,72 @@
+"""What an operator may write into cdk.json, and what is said when it cannot be used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.configuration import Configuration, ConfigurationError
+from infra.manifest import ROOT
+from shared.settings import Settings
+
+_GOOD = {"pageOrigin": "https://files.example.com"}
+
+
+def test_settings_have_their_defaults() -> None:
+    """Who chooses nothing gets what Settings says."""
+    chosen = Configuration.from_context(_GOOD).settings
+    assert chosen["MAX_FILE_SIZE"] == Settings.model_fields["max_file_size"].default
+
+
+def test_the_shell_does_not_change_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that happens to be set where the app is synthesized is no choice."""
+    monkeypatch.setenv("JOB_CONCURRENCY", "77")
+    assert Configuration.from_context(_GOOD).settings["JOB_CONCURRENCY"] == 5
+
+
+def test_cdks_own_context_is_left_alone() -> None:
+    """Feature flags and the CLI's keys stand in the same context."""
+    context = {**_GOOD, "@aws-cdk/core:checkSecretUsage": True, "aws:cdk:bundling-stacks": []}
+    assert Configuration.from_context(context).page_origin == _GOOD["pageOrigin"]
+
+
+@pytest.mark.parametrize(
+    ("context", "named"),
+    [
+        ({}, "pageOrigin"),
+        ({"pageOrigin": "*"}, "pageOrigin"),
+        ({"pageOrigin": "https://files.example.com/"}, "pageOrigin"),
+        ({"pageOrigin": "http://files.example.com"}, "pageOrigin"),
+        ({**_GOOD, "alarmEmail": "nobody"}, "alarmEmail"),
+        ({**_GOOD, "logRetentionDays": 42}, "logRetentionDays"),
+        ({**_GOOD, "settings": {"JOB_CONCURRENCY": 0}}, "JOB_CONCURRENCY"),
+        ({**_GOOD, "settings": {"JOB_CONCURENCY": 5}}, "JOB_CONCURENCY"),
+        ({**_GOOD, "settings": {"BUCKET": "mine"}}, "BUCKET"),
+        ({**_GOOD, "pageorigin": "https://files.example.com"}, "pageorigin"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(context: dict[str, Any], named: str) -> None:
+    """The sentence begins with the place and names the value's key."""
+    with pytest.raises(ConfigurationError, match=rf"cdk\.json.*\b{named}:"):
+        Configuration.from_context(context)
+
+
+def test_the_app_says_what_is_wrong_without_a_traceback(tmp_path: Path) -> None:
+    """An operator reads one sentence, and nothing is written."""
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "infra" / "app.py")],
+        env={**os.environ, "CDK_CONTEXT_JSON": '{"pageOrigin": "*"}', "CDK_OUTDIR": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "pageOrigin" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.glob("*.template.json"))

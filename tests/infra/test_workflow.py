@@ -1,0 +1,155 @@
+"""The way of a file through the stacks: what calls what, and what a failure does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from infra.manifest import FunctionSpec
+from shared import errors
+from tests.infra.templates import Templates
+
+_STEPS = {"Plan": "plan_import", "Finish": "finish_import", "Fail": "fail_import"}
+
+
+def _tasks(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    states: dict[str, dict[str, Any]] = definition["States"]
+    inner: dict[str, dict[str, Any]] = states["LoadChunks"]["ItemProcessor"]["States"]
+    return {name: state for name, state in {**states, **inner}.items() if state["Type"] == "Task"}
+
+
+def test_steps_follow_each_other(definition: dict[str, Any]) -> None:
+    """Plan, then all chunks, then Finish."""
+    states = definition["States"]
+    assert definition["StartAt"] == "Plan"
+    assert states["Plan"]["Next"] == "LoadChunks"
+    assert states["LoadChunks"]["Next"] == "Finish"
+    assert states["Finish"]["End"]
+
+
+def test_steps_call_the_functions_of_this_stack(templates: Templates, definition: dict[str, Any]) -> None:
+    """The definition names functions by reference, and each step its own."""
+    called = {
+        name: templates.module_of(task["Parameters"]["FunctionName"]) for name, task in _tasks(definition).items()
+    }
+    assert called == {**_STEPS, "LoadChunk": "load_chunk"}
+
+
+def test_every_task_is_tried_again_on_what_may_pass(definition: dict[str, Any]) -> None:
+    """First the errors that no attempt can change, then backoff with jitter for all others."""
+    for name, task in _tasks(definition).items():
+        never, again = task["Retry"]
+        assert never["MaxAttempts"] == 0, name
+        assert again["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"], name
+        assert (again["MaxAttempts"], again["JitterStrategy"]) == (5, "FULL"), name
+
+
+def test_errors_that_are_never_retried_exist(definition: dict[str, Any]) -> None:
+    """Step Functions matches on class names, so each must be one of ours, and the transient one not among them."""
+    names = {error for task in _tasks(definition).values() for error in task["Retry"][0]["ErrorEquals"]}
+    assert all(issubclass(getattr(errors, name), errors.LinefeedError) for name in names)
+    assert errors.TransientError.__name__ not in names
+
+
+def test_every_failure_leads_to_the_failure_step(definition: dict[str, Any]) -> None:
+    """Whatever fails, the upload is told so, and the execution ends as failed with the error's own name."""
+    states = definition["States"]
+    for name in ("Plan", "LoadChunks", "Finish"):
+        [catch] = states[name]["Catch"]
+        assert catch == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Fail"}, name
+    assert states["Fail"]["Parameters"]["Payload"]["error.$"] == "$.error"
+    assert states["Fail"]["Next"] == "ImportFailed"
+    assert states["ImportFailed"] == {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"}
+
+
+def test_a_task_outlasts_its_function(definition: dict[str, Any], manifest: dict[str, FunctionSpec]) -> None:
+    """A function that runs out of time says so itself, before its task does."""
+    steps = {**_STEPS, "LoadChunk": "load_chunk"}
+    for name, task in _tasks(definition).items():
+        assert 0 < task["TimeoutSeconds"] - manifest[steps[name]].timeout <= 60, name
+    assert definition["TimeoutSeconds"] > 0
+
+
+def test_chunks_are_loaded_from_the_list_in_the_bucket(templates: Templates, definition: dict[str, Any]) -> None:
+    """A Distributed Map reads the chunk list, hands each chunk to `load_chunk` with the upload, and keeps no output."""
+    each = definition["States"]["LoadChunks"]
+    [bucket] = templates.of_type("AWS::S3::Bucket")
+    assert each["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    assert each["ItemReader"]["Parameters"] == {"Bucket": f"<{bucket}>", "Key.$": "$.plan.chunksKey"}
+    assert each["MaxConcurrency"] == 8
+    assert each["ItemSelector"].keys() == {"tenantId.$", "uploadId.$", "correlationId.$", "chunk.$"}
+    assert each["ResultPath"] is None
+    assert each["ItemProcessor"]["States"]["LoadChunk"]["OutputPath"] is None
+
+
+def test_executions_are_logged_and_traced(templates: Templates) -> None:
+    """An operator sees every step of every execution."""
+    machine = templates.only("AWS::StepFunctions::StateMachine")
+    assert machine["LoggingConfiguration"]["Level"] == "ALL"
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+    assert machine.get("StateMachineType", "STANDARD") == "STANDARD"
+
+
+def test_new_objects_are_scanned(templates: Templates) -> None:
+    """An object that is created under incoming/, and no other, goes to the scan."""
+    configuration = templates.only("Custom::S3BucketNotifications")["NotificationConfiguration"]
+    [target] = configuration["LambdaFunctionConfigurations"]
+    assert target["Events"] == ["s3:ObjectCreated:*"]
+    assert target["Filter"]["Key"]["FilterRules"] == [{"Name": "prefix", "Value": "incoming/"}]
+    assert templates.module_of(target["LambdaFunctionArn"]) == "scan_upload"
+
+
+def test_the_queue_wakes_the_dispatcher(templates: Templates) -> None:
+    """Each change of a job does, from the first one on, and a schedule in case one was lost."""
+    mapping = templates.only("AWS::Lambda::EventSourceMapping")
+    assert templates.module_of(mapping["FunctionName"]) == "dispatch_job"
+    assert templates.text(mapping["EventSourceArn"]).startswith("<TablesJobs")
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    sweep = templates.only("AWS::Events::Rule")
+    assert sweep["ScheduleExpression"] == "rate(5 minutes)"
+    assert templates.module_of(sweep["Targets"][0]["Arn"]) == "dispatch_job"
+
+
+def test_the_api_has_the_manifests_routes(templates: Templates, manifest: dict[str, FunctionSpec]) -> None:
+    """Every route leads to the function that answers it, in payload format 2.0."""
+    integrations = templates.of_type("AWS::ApiGatewayV2::Integration")
+    routes = {}
+    for route in templates.of_type("AWS::ApiGatewayV2::Route").values():
+        integration = integrations[templates.text(route["Target"]).removeprefix("integrations/<").removesuffix(">")]
+        assert integration["PayloadFormatVersion"] == "2.0"
+        routes[route["RouteKey"]] = templates.module_of(integration["IntegrationUri"])
+    assert routes == {route: name for name, spec in manifest.items() for route in spec.routes}
+
+
+def test_the_api_logs_each_request(templates: Templates) -> None:
+    """With the route and the status, as JSON."""
+    settings = templates.only("AWS::ApiGatewayV2::Stage")["AccessLogSettings"]
+    assert {"route", "status"} <= json.loads(settings["Format"]).keys()
+
+
+def test_migrations_run_before_anything_can_import(templates: Templates) -> None:
+    """A deployment runs the migrations, and the state machine waits for them."""
+    [(name, trigger)] = templates.of_type("Custom::Trigger").items()
+    version = templates.resources[trigger["HandlerArn"]["Ref"]]["Properties"]
+    assert templates.module_of(version["FunctionName"]) == "migrate_database"
+    [machine] = templates.of_type("AWS::StepFunctions::StateMachine")
+    assert name in templates.resources[machine]["DependsOn"]
+
+
+def test_alarms_tell_somebody(templates: Templates) -> None:
+    """Each alarm speaks to the topic, and the topic hears CloudWatch."""
+    [topic] = templates.of_type("AWS::SNS::Topic")
+    alarms = templates.of_type("AWS::CloudWatch::Alarm")
+    assert alarms
+    assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms.values())
+    statements = templates.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    assert any(
+        statement["Effect"] == "Allow" and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        for statement in statements
+    )
+
+
+def test_a_file_that_cannot_be_read_is_no_alarm(templates: Templates) -> None:
+    """An import that fails by its file is the person's business and not the operator's."""
+    pattern = templates.only("AWS::Logs::MetricFilter")["FilterPattern"]
+    assert f'$.details.error != "{errors.UploadRejected.__name__}"' in pattern
