@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from local.client import ClientError, LinefeedClient
+from local.commands.attach import add_state_argument, running_stack
 from local.commands.display import make_console
 from local.commands.outcome import REFUSED_ROWS_SHOWN, Outcome, show_outcome
 from local.commands.progress import view_of
@@ -89,13 +90,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal")
     add_state_argument(parser)
-
-
-def add_state_argument(parser: argparse.ArgumentParser) -> None:
-    """The folder of the stack to use."""
-    parser.add_argument(
-        "--state", type=Path, default=STATE_FOLDER, metavar="DIR", help="the stack's folder (default: .local)"
-    )
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -89,20 +89,25 @@ def _oee_by_hand(cells: Cells) -> None:
 
 
 ERRORS = (
-    Flaw("good parts above the total", "goodParts", "good_exceeds_total", _in_cells(_good_above_total)),
-    Flaw("reject parts above the total", "rejectParts", "reject_exceeds_total", _in_cells(_reject_above_total)),
-    Flaw("negative count", "reworkParts", "below_minimum", _set("ReworkParts", "-4")),
-    Flaw("text in a number", "totalPartsProduced", "not_a_number", _set("TotalPartsProduced", "ca. 120")),
-    Flaw("no such day", "timestamp", "not_a_timestamp", _set("LastUpdatedTimestamp", "2025-11-31T06:00:00+01:00")),
-    Flaw("text in place of a date", "timestamp", "not_a_timestamp", _set("LastUpdatedTimestamp", "Do Spätschicht")),
+    Flaw("good parts above the total", "goodParts", "good_above_total", _in_cells(_good_above_total)),
+    Flaw("reject parts above the total", "rejectParts", "reject_above_total", _in_cells(_reject_above_total)),
+    Flaw("negative count", "reworkParts", "number_too_small", _set("ReworkParts", "-4")),
+    Flaw("text in a number", "totalPartsProduced", "number_unreadable", _set("TotalPartsProduced", "ca. 120")),
+    Flaw("no such day", "timestamp", "timestamp_impossible", _set("LastUpdatedTimestamp", "2025-11-31T06:00:00+01:00")),
+    Flaw(
+        "text in place of a date", "timestamp", "timestamp_unreadable", _set("LastUpdatedTimestamp", "Do Spätschicht")
+    ),
     Flaw("no timestamp", "timestamp", "required", _set("LastUpdatedTimestamp", "")),
-    Flaw("timestamp without a zone", "timestamp", "no_time_zone", _in_cells(_no_zone)),
+    Flaw("timestamp without a zone", "timestamp", "timestamp_without_zone", _in_cells(_no_zone)),
     Flaw("no machine name", "machineName", "required", _set("MachineName", "")),
-    Flaw("machine name too long", "machineName", "too_long", _in_cells(_long_machine_name)),
-    Flaw("decimal comma among decimal points", "cycleTimeSeconds", "not_a_number", _set("CycleTimeSeconds", "27,4")),
-    Flaw("cycle time of zero", "cycleTimeSeconds", "below_minimum", _set("CycleTimeSeconds", "0")),
-    Flaw("quality above one", "quality", "above_maximum", _set("Quality", "1.4")),
-    Flaw("percent among fractions", "availability", "above_maximum", _set("Availability", "140 %")),
+    Flaw("machine name too long", "machineName", "text_too_long", _in_cells(_long_machine_name)),
+    Flaw(
+        "decimal comma among decimal points", "cycleTimeSeconds", "number_has_comma", _set("CycleTimeSeconds", "27,4")
+    ),
+    Flaw("cycle time of zero", "cycleTimeSeconds", "number_not_positive", _set("CycleTimeSeconds", "0")),
+    Flaw("quality above one", "quality", "quality_above_one", _set("Quality", "1.4")),
+    Flaw("more than 100 %", "availability", "availability_above_one", _set("Availability", "140 %")),
+    Flaw("percent without its sign", "quality", "ratio_ambiguous", _set("Quality", "97.5")),
     Flaw("a cell too many", None, "row_too_many_cells", _cell_too_many),
     Flaw("text behind a closing quote", None, "row_malformed", _inch_mark_in_quotes),
 )
@@ -111,7 +116,7 @@ ERRORS = (
 WARNINGS = (
     Flaw("parts that do not add up", "totalPartsProduced", "parts_do_not_add_up", _in_cells(_more_rework_than_fits)),
     Flaw(
-        "more minutes than planned", "plannedProductionMinutes", "time_exceeds_planned", _in_cells(_longer_than_planned)
+        "more minutes than planned", "plannedProductionMinutes", "times_above_planned", _in_cells(_longer_than_planned)
     ),
     Flaw("performance above one", "performance", "performance_above_one", _in_cells(_faster_than_ideal)),
     Flaw("OEE overwritten by hand", "oeeScore", "oee_differs", _in_cells(_oee_by_hand)),

@@ -21,7 +21,7 @@ from local.samples.flaws import ERRORS, REPETITIONS, WARNINGS
 from local.samples.plant import header_line, hours_of_production
 
 SAMPLE_ROWS = 12_000
-BAD_SHARE = 0.004
+BAD_SHARE = 0.00425
 REPEATED_SHARE = 0.005
 WARNED_SHARE = 0.001
 _REMEMBERED_ROWS = 400

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from shared.domain.field_types import (
     PLACES,
+    LongText,
     PositiveQuantity,
     Quantity,
     Ratio,
     Reading,
     RowContext,
-    Text,
+    ShortText,
     Timestamp,
 )
 from shared.domain.problems import Problem, row_problem
@@ -41,10 +42,6 @@ class Headers:
 
 def _headers(*names: str) -> Headers:
     return Headers(names)
-
-
-ShortText = Annotated[Text, Field(min_length=1, max_length=100)]
-LongText = Annotated[Text, Field(min_length=1, max_length=500)]
 
 
 class ProductionRecord(BaseModel):

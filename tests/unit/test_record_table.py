@@ -1,0 +1,109 @@
+"""The table is what the model says, and COPY text brings every value there unchanged."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.adapters import migrations
+from shared.adapters.migrations import MigrationChangedError, apply_migrations, read_migrations
+from shared.adapters.postgres import DatabaseAddress, connect
+from shared.adapters.record_table import COLUMNS, COPY_COLUMNS, TABLE, copy_line, copy_prefix
+from shared.domain.record import ProductionRecord
+
+text = st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=100)
+number = st.decimals(min_value=0, max_value=999_999_999_999, places=6)
+record = st.builds(
+    lambda **values: ProductionRecord(**values),  # hypothesis would add the aliases of the class itself
+    timestamp=st.datetimes(datetime(1900, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    machine_name=text,
+    process_name=st.none() | text,
+    downtime_reason=st.none() | text,
+    good_parts=st.none() | number,
+    quality=st.none() | st.decimals(min_value=0, max_value=999, places=6),
+)
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
+def test_the_migrated_table_has_the_models_column(database: DatabaseAddress, column: Any) -> None:
+    """Name, type and whether it may be absent; no column more."""
+    connection = connect(database)
+    found = connection.run(
+        "SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull FROM pg_attribute"
+        " WHERE attrelid = CAST(:name AS regclass) AND attnum > 0",
+        name=TABLE,
+    )
+    connection.close()
+    types = {"timestamptz": "timestamp with time zone"}
+    assert [column.name, types.get(column.type, column.type), column.nullable] in found
+    assert len(found) == len(COLUMNS)
+
+
+@given(records=st.lists(record, min_size=1, max_size=5), names=st.dictionaries(text, text, max_size=3), tenant=text)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_copy_text_brings_every_value_to_postgres_unchanged(
+    database: DatabaseAddress, records: list[ProductionRecord], names: dict[str, str], tenant: str
+) -> None:
+    """Tabs, backslashes, newlines, quotes, any script: what went in comes out."""
+    upload = str(uuid.uuid4())
+    prefix = copy_prefix(tenant, "unit")
+    lines = b"".join(
+        copy_line(one, prefix=prefix, upload_id=upload, source_row=row, attributes=names)
+        for row, one in enumerate(records)
+    )
+    connection = connect(database)
+    columns = ", ".join(f'"{name}"' for name in COPY_COLUMNS)
+    connection.run("BEGIN")
+    connection.run(f"DROP INDEX {TABLE}_key")
+    connection.run(f"COPY {TABLE} ({columns}) FROM STDIN", stream=io.BytesIO(lines))
+    rows = connection.run(f"SELECT {columns} FROM {TABLE} ORDER BY source_row")
+    connection.run("ROLLBACK")
+    connection.close()
+    for one, row in zip(records, rows, strict=True):
+        stored = dict(zip(COPY_COLUMNS, row, strict=True))
+        assert (stored["tenant_id"], stored["attributes"]) == (tenant, names)
+        for name in ProductionRecord.model_fields:
+            assert stored[name] == getattr(one, name)
+
+
+def test_numbers_come_back_as_decimals(database: DatabaseAddress) -> None:
+    """Six places, without binary error."""
+    connection = connect(database)
+    [[value]] = connection.run("SELECT CAST('0.1' AS numeric(18,6))")
+    connection.close()
+    assert value == Decimal("0.100000")
+
+
+def test_migrations_are_applied_once(empty_database: DatabaseAddress) -> None:
+    """The second deployment finds nothing to do."""
+    connection = connect(empty_database)
+    assert apply_migrations(connection) == [name for name, _ in read_migrations()]
+    assert apply_migrations(connection) == []
+    connection.close()
+
+
+def test_an_applied_migration_must_not_change(database: DatabaseAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed file is an error, and nothing of it is run."""
+    monkeypatch.setattr(migrations, "read_migrations", lambda: [(read_migrations()[0][0], "DROP TABLE import_chunks")])
+    connection = connect(database)
+    with pytest.raises(MigrationChangedError):
+        apply_migrations(connection)
+    assert connection.run("SELECT count(*) FROM import_chunks") == [[0]]
+    connection.close()
+
+
+def test_a_migration_that_fails_leaves_nothing(empty_database: DatabaseAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first half is rolled back, and it is tried again the next time."""
+    monkeypatch.setattr(migrations, "read_migrations", lambda: [("0001.sql", "CREATE TABLE a (x int); SELECT 1/0")])
+    connection = connect(empty_database)
+    with pytest.raises(Exception, match="division by zero"):
+        apply_migrations(connection)
+    assert connection.run("SELECT to_regclass('a'), count(*) FROM schema_migrations") == [[None, 0]]
+    connection.close()
