@@ -19,7 +19,7 @@ WHERE tenant_id = {tenant_id} AND work_unit_id = {work_unit_id}"""
 
 _ROWS = """\
 SELECT source_row AS line, "timestamp" AT TIME ZONE 'UTC' AS utc, machine_name AS machine, batch_number AS batch,
-       total_parts_produced AS total, good_parts AS good, oee_score AS oee
+       trim_scale(total_parts_produced) AS total, trim_scale(good_parts) AS good, trim_scale(oee_score) AS oee
 FROM production_records
 WHERE tenant_id = {tenant_id} AND work_unit_id = {work_unit_id}
 ORDER BY "timestamp", machine_name
