@@ -13,6 +13,8 @@ from local.postgres import EmbeddedPostgres
 from shared.adapters.migrations import apply_migrations
 from shared.adapters.postgres import DatabaseAddress, connect
 
+pytest_plugins = ["tests.stack", "tests.contract.conftest"]
+
 _TEMPLATE = "migrated"
 
 

@@ -29,5 +29,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
         queue=wiring.queue(),
         clock=wiring.clock,
     )
-    logger.error("import failed", error=task.error, **failure.model_dump())
+    logger.error("import failed", error=task.error, failure=failure.model_dump())
     return failure.model_dump(by_alias=True)

@@ -6,6 +6,7 @@ Exit status: 0 when all adds up, 1 when something does not, 2 when the stack cou
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -50,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Import the sample and tell what became of it."""
     console = make_console()
+    # A stack of our own must be stopped by SIGTERM too, and by Ctrl-C where the shell had it ignored.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
     try:
         with _stack(arguments.state, console) as stack:
             return _demonstrate(stack, console)

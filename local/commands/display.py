@@ -16,6 +16,7 @@ PIPED_WIDTH = 120
 
 _VALUE_CHARACTERS = 28
 _KILOBYTES_BELOW = 100_000
+_BYTES_BELOW = 1000
 
 
 def make_console() -> Console:
@@ -76,4 +77,6 @@ def counted(number: int, what: str) -> str:
 
 def file_size(size: int) -> str:
     """A size in bytes in the unit that people read it in."""
+    if size < _BYTES_BELOW:
+        return counted(size, "byte")
     return f"{size / 1e6:,.1f} MB" if size >= _KILOBYTES_BELOW else f"{size / 1e3:,.1f} kB"

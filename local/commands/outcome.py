@@ -71,7 +71,7 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
         heading(console, "The upload failed")
         console.print(f"{shown(failure['message'], 2000)} ({failure['code']})")
         console.print(f"Support id: {failure['supportId']}")
-    if outcome.upload.get("totals"):
+    if outcome.totals["records"]:
         _show_totals(console, outcome)
     if outcome.refused_rows:
         _show_refused_rows(console, outcome)
@@ -121,7 +121,7 @@ def _show_time(console: Console, outcome: Outcome) -> None:
     heading(console, f"{seconds:.1f} s, {records / seconds:,.0f} rows/s")
     console.print(
         f"From the last byte sent ({outcome.sending:.1f} s after the first request) until the status said that it is "
-        "over: scanning, queueing, planning, loading and settling included. In a small file the steps take the time, "
-        "not the rows.",
+        "over: scanning, queueing, planning, loading and settling included. With a small file the time goes to these "
+        "steps, and after a start of the stack to the functions' own, not to the rows.",
         style="dim",
     )

@@ -67,9 +67,9 @@ class _Bars:
     def status(self, answer: dict[str, Any]) -> None:
         if self._importing is None:
             self._importing = self._progress.add_task("Importing", total=100, note="")
-        self._progress.update(
-            self._importing, completed=answer["progress"]["percentage"], note=answer["upload"]["message"]
-        )
+        upload = answer["upload"]
+        note = upload["message"] if upload["stage"] else ""
+        self._progress.update(self._importing, completed=answer["progress"]["percentage"], note=note)
 
 
 class _Lines:

@@ -12,14 +12,18 @@ from rich.text import Text
 from local.commands.display import heading, shown, table
 
 _COUNT = """\
-SELECT count(*) FILTER (WHERE upload_id = {upload_id}) AS of_this_upload,
+SELECT count(*) FILTER (
+           WHERE upload_id = {upload_id}
+       ) AS of_this_upload,
        count(*) AS in_the_work_unit
 FROM production_records
 WHERE tenant_id = {tenant_id} AND work_unit_id = {work_unit_id}"""
 
 _ROWS = """\
-SELECT source_row AS line, "timestamp" AT TIME ZONE 'UTC' AS utc, machine_name AS machine, batch_number AS batch,
-       trim_scale(total_parts_produced) AS total, trim_scale(good_parts) AS good, trim_scale(oee_score) AS oee
+SELECT source_row AS line, "timestamp" AT TIME ZONE 'UTC' AS utc,
+       machine_name AS machine, batch_number AS batch,
+       trim_scale(total_parts_produced) AS total,
+       trim_scale(good_parts) AS good, trim_scale(oee_score) AS oee
 FROM production_records
 WHERE tenant_id = {tenant_id} AND work_unit_id = {work_unit_id}
 ORDER BY "timestamp", machine_name

@@ -126,5 +126,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ClientError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Stopped watching; what the stack has of the file it goes on with.", file=sys.stderr)
+        return 1
     show_outcome(console, outcome)
     return 1 if outcome.contradictions() else 0

@@ -13,8 +13,16 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from shared.errors import RequestRefused
 
+
+class _PlainDeserializer(TypeDeserializer):
+    """Gives numbers as int where boto3 gives Decimal: every number that we store is a whole one."""
+
+    def _deserialize_n(self, value: str) -> int:
+        return int(value)
+
+
 _serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
+_deserializer = _PlainDeserializer()
 
 Item = dict[str, Any]
 
@@ -25,7 +33,7 @@ def to_item(values: dict[str, Any]) -> Item:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values of an item; numbers come as Decimal, which pydantic reads as the field's type."""
+    """Plain JSON values of an item."""
     return {name: _deserializer.deserialize(value) for name, value in item.items()}
 
 

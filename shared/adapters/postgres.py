@@ -21,8 +21,10 @@ _SOCKET_SECONDS = 60
 _LOCK_TIMEOUT = "20s"
 """A load that waits longer for another's lock gives up and is tried again: its Lambda has better things to do."""
 
-_TRANSIENT_CLASSES = ("08", "25P03", "40", "53", "55", "57", "58")
-"""SQLSTATE classes of broken connections, idle timeouts, serialization, resources, locks, operators and systems."""
+_TRANSIENT_STATES = ("08", "25P03", "40001", "40003", "53", "55", "57", "58")
+"""How the SQLSTATEs begin of broken connections, idle timeouts, serialization, resources, locks, operators, systems.
+
+A deadlock (40P01) is left to the caller, who knows another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        if not sqlstate(error).startswith(_TRANSIENT_CLASSES):
+        if not sqlstate(error).startswith(_TRANSIENT_STATES):
             raise
         raise TransientError(f"Postgres could not do it now ({sqlstate(error)})") from error
     except (InterfaceError, OSError) as error:

@@ -17,7 +17,9 @@ from shared.errors import TransientError
 from shared.services.ports import ChunkLoad, LedgerSum
 from shared.sql import statements
 
-_UNIQUE_VIOLATION = "23505"
+_COLLISIONS = frozenset({"23505", "40P01"})
+"""A key that is in the table already, and two loads of the same keys that wait for each other crosswise."""
+
 _ATTEMPTS = 5
 _COPY = "COPY {table} ({columns}) FROM STDIN"
 
@@ -67,7 +69,7 @@ class PostgresRecords:
             try:
                 return self._load(load, way)
             except DatabaseError as error:
-                if sqlstate(error) != _UNIQUE_VIOLATION:
+                if sqlstate(error) not in _COLLISIONS:
                     raise
                 way = self._stage
         raise TransientError("Other imports keep writing the same keys")

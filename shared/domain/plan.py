@@ -40,6 +40,8 @@ class ImportPlan(Value):
     options: UploadOptions
     dialect: Dialect
     header: list[str] = Field(description="The header cells as they stand in the file.")
+    fewest_cells: int = Field(description="A row with fewer cells has lost some, and nobody knows which.")
+    most_cells: int = Field(description="A row with more cells holds a delimiter that should be quoted.")
     columns: list[str | None] = Field(description="For each file column the record field, in snake_case, or None.")
     attribute_names: dict[int, str] = Field(description="Column position → name in the record's attributes.")
     ratio_scale: dict[str, RatioScale]

@@ -53,6 +53,9 @@ ROW_PROBLEMS: dict[str, str] = {
     "timestamp_in_gap": "Clocks were set forward over this local time; it was read as {choice}",
     "timestamp_in_fold": "This local time came twice when clocks were set back; the first one, {choice}, was taken",
     "row_malformed": "The row cannot be cut into cells: {reason}",
+    "row_too_few_cells": (
+        "The row has {cells} cells where the header has {columns}; add the missing ones, empty if there is nothing"
+    ),
     "row_too_many_cells": (
         "The row has {cells} cells where the header has {columns}; quote a cell that holds the delimiter"
     ),

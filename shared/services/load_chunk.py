@@ -88,15 +88,16 @@ def row_reader(plan: ImportPlan, now: datetime) -> RowReader:
     reading = Reading(zone=ZoneInfo(zone) if zone else None, ratio_scale=plan.ratio_scale, now=now)
     defaults = {field_name(name): text for name, text in plan.options.defaults.items()}
     columns = [(position, name) for position, name in enumerate(plan.columns) if name]
+    headers = len(plan.header)
     rules = plan.options.validate_data
 
     def read(row: TextRecord) -> tuple[ProductionRecord | None, tuple[Problem, ...]]:
         if row.malformed:
             return None, (row_problem("row_malformed", value=row.cells[0][:200], reason=row.malformed),)
         width = len(row.cells)
-        if any(cell.strip() for cell in row.cells[len(plan.header) :]):
-            extra = row_problem("row_too_many_cells", cells=width, columns=len(plan.header))
-            return None, (extra,)
+        if not plan.fewest_cells <= width <= plan.most_cells or any(row.cells[headers:]):
+            code = "row_too_few_cells" if width < plan.fewest_cells else "row_too_many_cells"
+            return None, (row_problem(code, cells=width, columns=headers),)
         cells = defaults | {name: row.cells[position] for position, name in columns if position < width}
         return read_record(cells, reading, business_rules=rules)
 

@@ -80,6 +80,8 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
         options=upload.options,
         dialect=dialect,
         header=survey.header,
+        fewest_cells=_named_columns(survey.header),
+        most_cells=len(survey.header) + survey.trailing_delimiter,
         columns=list(mapping.columns),
         attribute_names=dict(mapping.attribute_names),
         ratio_scale={name: scale for name, (scale, _) in scales.items()},
@@ -128,6 +130,7 @@ class _Survey:
     header: list[str]
     mapping: ColumnMapping
     ratios: dict[str, RatioEvidence]
+    trailing_delimiter: bool = True
     chunks: list[Chunk] = field(default_factory=list)
 
     @property
@@ -147,7 +150,7 @@ def _survey(
             for position, name in enumerate(survey.mapping.columns)
             if name in RATIO_FIELDS
         }
-        survey.chunks = list(_cut(_observed(records, columns), header.end, chunk_bytes))
+        survey.chunks = list(_cut(_observed(records, survey, columns), header.end, chunk_bytes))
     return survey
 
 
@@ -169,14 +172,27 @@ def _map(header: list[str], options: UploadOptions) -> ColumnMapping:
     return mapping
 
 
-def _observed(records: Iterator[TextRecord], ratios: Mapping[int, RatioEvidence]) -> Iterator[TextRecord]:
-    """Pass the records on, and show each ratio column what stands in it."""
+def _observed(
+    records: Iterator[TextRecord], survey: _Survey, ratios: Mapping[int, RatioEvidence]
+) -> Iterator[TextRecord]:
+    """Pass the records on, and note what they tell about the file: its ratio columns, how its rows end.
+
+    A delimiter behind the last cell is the file's style where every row has one, and a slip where one row has.
+    """
+    headers = len(survey.header)
     for record in records:
-        if not record.malformed:
+        if not record.malformed and not record.blank:
+            cells = record.cells
+            survey.trailing_delimiter &= len(cells) == headers + 1 and not cells[-1]
             for position, evidence in ratios.items():
-                if position < len(record.cells):
-                    evidence.see(record.cells[position])
+                if position < len(cells):
+                    evidence.see(cells[position])
         yield record
+
+
+def _named_columns(header: list[str]) -> int:
+    """The columns up to the last one with a name."""
+    return max(position for position, name in enumerate(header, start=1) if name.strip())
 
 
 def _cut(records: Iterator[TextRecord], start: int, chunk_bytes: int) -> Iterator[Chunk]:

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.driving import Person, csv_bytes, outcome, rows
@@ -66,15 +65,9 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20) -> An
 def waiting(query: Query, statement: str) -> int:
     [[count]] = query(
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE :statement AND wait_event_type = 'Lock'",
-        statement=f"{statement} %",
+        statement=f"%{statement} %",
     )
     return int(count)
-
-
-def workers(stack: dict[str, Any], function: str) -> list[int]:
-    """The processes that run a function."""
-    family = psutil.Process(stack["pid"]).children(recursive=True)
-    return [process.pid for process in family if f"{function}.handler" in process.cmdline()]
 
 
 def test_a_chunk_delivered_four_times_at_once_is_in_once(
@@ -98,14 +91,14 @@ def test_a_chunk_delivered_four_times_at_once_is_in_once(
 
 
 def test_a_load_killed_in_mid_copy_leaves_nothing_and_is_done_again(
-    person: Person, stack: dict[str, Any], query: Query, hold_key: Callable[..., Any]
+    person: Person, query: Query, hold_key: Callable[..., Any], workers: Callable[[str], list[int]]
 ) -> None:
     """kill -9 of the worker: no row and no ledger row stay; the retry puts each row in once."""
     table = rows(400)
     with hold_key(person, table[200]):
         upload_id = person.send(csv_bytes(table))
         wait_for(lambda: waiting(query, "COPY"), "the load waits in mid-COPY")
-        for pid in workers(stack, "load_chunk"):
+        for pid in workers("load_chunk"):
             os.kill(pid, signal.SIGKILL)
         assert ledger_and_table(query, upload_id) == (0, 0)
     upload = person.client.wait(upload_id, timeout=60)["upload"]
@@ -132,7 +125,12 @@ def test_a_doubled_s3_event_starts_nothing_twice(
 
 
 def test_an_object_overwritten_after_the_scan_is_not_what_is_imported(
-    person: Person, stack: dict[str, Any], aws: Any, query: Query, hold_key: Callable[..., Any]
+    person: Person,
+    stack: dict[str, Any],
+    aws: Any,
+    query: Query,
+    hold_key: Callable[..., Any],
+    workers: Callable[[str], list[int]],
 ) -> None:
     """What was scanned is what is imported: the chunks read the pinned version, and the late one leaves a trace."""
     table = rows(300)
@@ -141,7 +139,7 @@ def test_an_object_overwritten_after_the_scan_is_not_what_is_imported(
         wait_for(lambda: waiting(query, "COPY"), "the load waits in mid-COPY")
         key = f"incoming/{person.tenant}/{upload_id}/source.csv"
         aws("s3").put_object(Bucket=stack["bucket"], Key=key, Body=csv_bytes(rows(300, machine="Intruder")))
-        for pid in workers(stack, "load_chunk"):
+        for pid in workers("load_chunk"):
             os.kill(pid, signal.SIGKILL)  # so that the chunk is read once more, from what lies there now
     upload = person.client.wait(upload_id, timeout=60)["upload"]
     assert outcome(upload) == (300, 300, 0, 0)
@@ -164,7 +162,7 @@ def test_a_fault_of_ours_is_visible_and_frees_the_slot(
         query("ALTER TABLE records_out_of_reach RENAME TO production_records")
     assert (upload["status"], upload["failure"]["code"]) == ("failed", "internal_error")
     assert upload["totals"]["imported"] == 0
-    assert upload["failure"]["supportId"] in logs("fail_import")
+    wait_for(lambda: upload["failure"]["supportId"] in logs("fail_import"), "the supportId is in the log")
     assert outcome(person.import_file(csv_bytes(rows(5)))) == (5, 5, 0, 0)
 
 

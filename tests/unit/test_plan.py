@@ -1,0 +1,163 @@
+"""A plan's chunks hold the records of the file, each once and in order, wherever they are cut."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.plan import ImportPlan
+from shared.domain.upload import SourceObject, Upload, UploadOptions, UploadState
+from shared.errors import UploadRejected
+from shared.formats.delimited import read_records
+from shared.services.load_chunk import row_reader
+from shared.services.plan_import import DraftPlan, make_plan
+from shared.services.ports import Objects
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SMALLEST_CHUNK = 1
+
+
+class OneObject:
+    """The one object that planning reads."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @contextmanager
+    def open_range(self, source: SourceObject, start: int, end: int) -> Iterator[BinaryIO]:
+        assert source.version_id == "v1"
+        yield io.BytesIO(self._data[start:end])
+
+
+def planned(data: bytes, chunk_bytes: int = 1 << 20, **options: Any) -> DraftPlan:
+    upload = Upload(
+        tenant_id="t",
+        upload_id="u",
+        created_at=NOW,
+        created_by="p",
+        correlation_id="c",
+        request_digest="d",
+        state=UploadState.PLANNING,
+        file_name="f.csv",
+        file_size=len(data),
+        mime_type="text/csv",
+        object_key="k",
+        options=UploadOptions(work_unit_id="w", import_type="csv", **options),
+        source=SourceObject(key="k", version_id="v1", etag="e", size=len(data)),
+    )
+    return make_plan(upload, cast("Objects", OneObject(data)), chunk_bytes)
+
+
+def refusals(data: bytes, **options: Any) -> list[tuple[int, str]]:
+    """Line and code of each row that the file's plan refuses."""
+    draft = planned(data, **options)
+    read_row = row_reader(draft.plan, NOW)
+    found = []
+    for chunk in draft.chunks:
+        part = io.BytesIO(data[chunk.start : chunk.end])
+        for row in read_records(part, draft.plan.dialect, offset=chunk.start, line=chunk.first_line):
+            if not row.blank:
+                record, problems = read_row(row)
+                found += [(row.line, problem.code) for problem in problems if record is None]
+    return found
+
+
+cell = st.text(alphabet=st.sampled_from('ab1 ,;"\n\r\tü'), max_size=12)
+
+
+@given(notes=st.lists(cell, min_size=1, max_size=40), chunk_bytes=st.integers(SMALLEST_CHUNK, 400), line_end=st.sampled_from(["\n", "\r\n"]))  # fmt: skip
+def test_the_chunks_records_are_the_files_records_in_order(notes: list[str], chunk_bytes: int, line_end: str) -> None:
+    """Any cells, any chunk size: nothing lost, nothing twice, the counts and the lines right."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator=line_end, quoting=csv.QUOTE_ALL)
+    writer.writerow(["timestamp", "machineName", "note"])
+    writer.writerows(["2026-03-01T00:00:00Z", f"m{n}", note] for n, note in enumerate(notes))
+    data = out.getvalue().encode()
+    draft = planned(data, chunk_bytes)
+
+    assert [chunk.index for chunk in draft.chunks] == list(range(draft.plan.chunks))
+    assert [c.start for c in draft.chunks[1:]] == [c.end for c in draft.chunks[:-1]]
+    assert draft.chunks[-1].end == len(data)
+    read = []
+    for chunk in draft.chunks:
+        part = io.BytesIO(data[chunk.start : chunk.end])
+        records = list(read_records(part, draft.plan.dialect, offset=chunk.start, line=chunk.first_line))
+        assert len(records) == chunk.records
+        for record in records:
+            assert record.line == data[: data.index(record.cells[1].encode() + b'"')].count(b"\n") + 1
+        read += [record.cells[1:] for record in records]
+    assert read == [[f"m{n}", note] for n, note in enumerate(notes)]
+    assert draft.plan.records == len(notes)
+
+
+def test_the_decisions_are_told_with_their_evidence() -> None:
+    """What was decided for the whole file, and why."""
+    data = "Zeitstempel;Maschine;OEE;Farbe\n2026-03-01T00:00:00Z;Süd;85;rot\n".encode("cp1252")
+    draft = planned(data, time_zone="Europe/Berlin")
+    assert {d.subject: d.choice for d in draft.summary.decisions} == {
+        "encoding": "cp1252",
+        "delimiter": ";",
+        "scale of oeeScore": "percent",
+        "time zone": "Europe/Berlin",
+    }
+    assert all(d.evidence for d in draft.summary.decisions)
+    assert draft.summary.columns == {"Zeitstempel": "timestamp", "Maschine": "machineName", "OEE": "oeeScore"}
+    assert draft.summary.unmapped_columns == ["Farbe"]
+
+
+HEADER = "timestamp,machineName,note\n"
+GOOD = "2026-03-01T00:00:00Z,m,x"
+
+
+def test_a_row_that_may_have_shifted_is_refused() -> None:
+    """An unquoted delimiter before an empty last cell moves all cells by one, though the last one is empty."""
+    data = f"{HEADER}{GOOD}\n2026-03-01T00:00:00Z,m,a,\n2026-03-01T00:00:00Z,m\n".encode()
+    assert refusals(data) == [(3, "row_too_many_cells"), (4, "row_too_few_cells")]
+
+
+def test_a_delimiter_behind_every_row_is_a_style() -> None:
+    """Of the rows alone, or of the header alone; a cell too many is still refused."""
+    assert refusals(f"{HEADER}{GOOD},\n{GOOD},\n".encode()) == []
+    assert refusals(f"{HEADER[:-1]},\n{GOOD}\n{GOOD}\n".encode()) == []
+    assert refusals(f"{HEADER}{GOOD},\n{GOOD},y\n".encode()) == [(2, "row_too_many_cells"), (3, "row_too_many_cells")]
+
+
+def test_a_malformed_row_is_refused_and_the_next_is_read() -> None:
+    """With its line."""
+    assert refusals(f'{HEADER}2026-03-01T00:00:00Z,"m"x,y\n{GOOD}\n'.encode()) == [(2, "row_malformed")]
+
+
+def test_blank_lines_are_no_records() -> None:
+    """Neither empty lines nor rows of empty cells."""
+    draft = planned(f"\n{HEADER}\n{GOOD}\n,,\n\n".encode())
+    assert draft.plan.records == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "file_empty"),
+        (HEADER.encode(), "file_no_records"),
+        (b'"timestamp\n', "file_header_unreadable"),
+        (b"a,b\n1,2\n", "file_columns_missing"),
+    ],
+)
+def test_a_file_without_a_table_is_rejected(data: bytes, code: str) -> None:
+    """With its code."""
+    with pytest.raises(UploadRejected) as rejection:
+        planned(data)
+    assert rejection.value.code == code
+
+
+def test_a_plan_survives_its_way_through_s3() -> None:
+    """What is written is what is read."""
+    plan = planned(f"{HEADER}{GOOD}\n".encode()).plan
+    assert ImportPlan.model_validate_json(plan.model_dump_json(by_alias=True)) == plan
