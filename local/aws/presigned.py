@@ -144,6 +144,7 @@ class PresignedRequests:
             sizes.check(size)
         finally:
             form.discard()
+            environ["CONTENT_LENGTH"] = "0"
         _authorize(environ, fields["x-amz-credential"])
         s3_writes.attach(environ, body)
         encoded = urlencode(fields).encode()

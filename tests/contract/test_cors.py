@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.contract.cloud import Cloud
+from tests.contract.cloud import ACCESS_KEY, REGION, Cloud
 
 PAGE = "https://page.example"
 
@@ -94,6 +94,11 @@ def test_answers_to_the_page_may_be_read_by_it(cloud: Cloud, bucket: str) -> Non
 
 def test_other_services_are_closed_to_pages(cloud: Cloud) -> None:
     """Unpatched, moto lets every page call DynamoDB."""
-    headers = {"Origin": PAGE, "X-Amz-Target": "DynamoDB_20120810.ListTables", "Authorization": "AWS4-HMAC-SHA256 x"}
+    headers = {
+        "Origin": PAGE,
+        "X-Amz-Target": "DynamoDB_20120810.ListTables",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/{REGION}/dynamodb/aws4_request",
+    }
     answer = httpx.post(cloud.endpoint, headers=headers, content="{}")
+    assert "TableNames" in answer.json()
     assert "Access-Control-Allow-Origin" not in answer.headers

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.cloud import Broken, Cloud, wait_for
+from tests.contract.cloud import Broken, Cloud, eager_threads, wait_for
 
 
 @pytest.fixture
@@ -31,15 +29,6 @@ def table(cloud: Cloud) -> str:
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
     return name
-
-
-@pytest.fixture
-def eager_threads() -> Iterator[None]:
-    """Threads of the server that take turns often, so that a missing lock shows."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-4)
-    yield
-    sys.setswitchinterval(interval)
 
 
 def key(name: str) -> dict[str, Any]:
@@ -73,19 +62,17 @@ def succeeds(call: Any, **arguments: Any) -> bool:
     return True
 
 
-@pytest.mark.usefixtures("eager_threads")
 def test_eighty_conditional_increments_admit_exactly_ten(cloud: Cloud, table: str) -> None:
     """Unpatched, some of them read the same number, and more than ten are admitted."""
     update = increment(table, "limit", 10)
     # A long expression, to widen the gap between check and write.
     update["UpdateExpression"] = f"ADD {', '.join(f'n{i} :one' for i in range(20))}, n :one"
-    with ThreadPoolExecutor(40) as pool:
+    with eager_threads(), ThreadPoolExecutor(40) as pool:
         admitted = list(pool.map(lambda _: succeeds(cloud.dynamodb.update_item, **update), range(80)))
     assert sum(admitted) == 10
     assert number(cloud, table, "limit") == 10
 
 
-@pytest.mark.usefixtures("eager_threads")
 def test_parallel_transactions_lose_no_acknowledged_write(cloud: Cloud, table: str) -> None:
     """Some of them fail and are undone. Unpatched, their undo takes what others wrote meanwhile with it."""
     cloud.dynamodb.put_item(TableName=table, Item=key("taken"))
@@ -97,7 +84,7 @@ def test_parallel_transactions_lose_no_acknowledged_write(cloud: Cloud, table: s
             writes.append({"Put": refused})
         return succeeds(cloud.dynamodb.transact_write_items, TransactItems=writes)
 
-    with ThreadPoolExecutor(20) as pool:
+    with eager_threads(), ThreadPoolExecutor(20) as pool:
         acknowledged = list(pool.map(transact, range(60)))
     assert acknowledged == [n % 3 != 0 for n in range(60)]
     assert number(cloud, table, "shared") == 40

