@@ -236,7 +236,7 @@ def _read_moment(value: Any, info: ValidationInfo) -> Any:
 
 
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_read_moment), SqlType("timestamptz")]
-# Constraints stand next to the type: there pydantic checks them itself, and twenty times faster than behind a validator.
+# Constraints stand next to the type: there pydantic checks them itself, far faster than behind a validator.
 ShortText = Annotated[str, Field(min_length=1, max_length=100), BeforeValidator(_read_text), SqlType("text")]
 LongText = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_read_text), SqlType("text")]
 Quantity = Annotated[

@@ -130,8 +130,8 @@ class DelimiterChoice:
 def find_delimiter(head: BinaryIO, encoding: str) -> DelimiterChoice:
     """Choose the delimiter by which the first records of `head` fall into the most columns, evenly.
 
-    A delimiter's weight is the commonest number of cells in a record times the share of records that have it.
-    A file of one column has none; it is read with a comma.
+    A delimiter's weight is the commonest number of cells in a record times the share of records that have it;
+    records that it makes malformed speak against it. A file of one column has none; it is read with a comma.
     """
     start = head.tell()
     best, best_weight, evidence = ",", 1.0, "no delimiter divides the records evenly: one column"
@@ -151,9 +151,9 @@ def find_delimiter(head: BinaryIO, encoding: str) -> DelimiterChoice:
 def _widths(head: BinaryIO, dialect: Dialect) -> Counter[int]:
     widths: Counter[int] = Counter()
     for record in read_records(head, dialect):
-        if record.blank or record.malformed:
+        if record.blank:
             continue
-        widths[len(record.cells)] += 1
+        widths[0 if record.malformed else len(record.cells)] += 1
         if widths.total() == _SAMPLE_RECORDS:
             break
     return widths

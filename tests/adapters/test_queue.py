@@ -36,10 +36,12 @@ class Started:
         self.ended: set[str] = set()
 
     def start(self, name: str, payload: dict[str, str]) -> None:
+        """Remember it."""
         assert payload["uploadId"] == name
         self.names.append(name)
 
     def state(self, name: str) -> ExecutionState:
+        """What was remembered of it."""
         if name in self.ended:
             return ExecutionState.ENDED
         return ExecutionState.RUNNING if name in self.names else ExecutionState.ABSENT

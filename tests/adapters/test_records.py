@@ -50,8 +50,8 @@ def outcome(totals: Totals) -> tuple[int, int, int, int]:
 def occurrences(database: DatabaseAddress) -> list[Any]:
     connection = connect(database)
     rows = connection.run(
-        "SELECT extract(epoch FROM \"timestamp\" - '2026-03-01Z')::int / 60 AS minute, array_agg(occurrence ORDER BY occurrence)"
-        " FROM production_records GROUP BY 1 ORDER BY 1"
+        "SELECT extract(epoch FROM \"timestamp\" - '2026-03-01Z')::int / 60 AS minute,"
+        " array_agg(occurrence ORDER BY occurrence) FROM production_records GROUP BY 1 ORDER BY 1"
     )
     connection.close()
     return rows  # type: ignore[no-any-return]

@@ -104,7 +104,7 @@ def test_a_chunk_delivered_four_times_at_once_is_in_once(
 def test_a_load_killed_in_mid_copy_leaves_nothing_and_is_done_again(
     person: Person, query: Query, hold_key: Callable[..., Any], workers: Callable[[str], list[int]]
 ) -> None:
-    """kill -9 of the worker: no row and no ledger row stay; the retry puts each row in once."""
+    """After kill -9 of the worker: no row and no ledger row stay; the retry puts each row in once."""
     table = rows(400)
     with hold_key(person, table[200]):
         upload_id = person.send(csv_bytes(table))

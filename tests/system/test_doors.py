@@ -192,7 +192,7 @@ def test_a_rejected_file_lies_in_quarantine_and_nowhere_else(person: Person, sta
     assert keys[0].startswith("quarantine/")
 
 
-def test_an_object_that_nobody_announced_is_ignored(stack: dict[str, Any], aws: Any, person: Person) -> None:
+def test_an_object_that_nobody_announced_is_ignored(stack: dict[str, Any], aws: Any) -> None:
     """An event whose key matches no pending upload starts nothing."""
     key = f"incoming/tenant-a/{'0' * 8}-0000-4000-8000-{'0' * 12}/source.csv"
     aws("s3").put_object(Bucket=stack["bucket"], Key=key, Body=csv_bytes(rows(1)))

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,7 @@ def test_the_console_shows_the_execution_by_the_uploads_id(person: Person, stack
 
 
 def test_one_correlation_id_leads_from_the_request_to_the_ledger(
-    person: Person, stack: dict[str, Any], query: Query, logs: Callable[[str], str]
+    person: Person, query: Query, logs: Callable[[str], str]
 ) -> None:
     """The id of the request is in the audit trail, in the workers' logs and in the ledger row."""
     upload = person.import_file(csv_bytes(rows(10)))
@@ -199,7 +200,7 @@ def test_history_is_paged_newest_first(new_person: New) -> None:
 def test_a_repeated_request_with_its_key_is_the_same_upload(person: Person) -> None:
     """The first answer comes again; another request under the same key is refused."""
     path = person.file(csv_bytes(rows(3)))
-    options = {"work_unit_id": person.work_unit, "idempotency_key": "key-1"}
+    options: dict[str, Any] = {"work_unit_id": person.work_unit, "idempotency_key": "key-1"}
     first = person.client.start_upload(path, **options)
     again = person.client.start_upload(path, **options)
     assert again["uploadId"] == first["uploadId"]
@@ -211,8 +212,6 @@ def test_a_repeated_request_with_its_key_is_the_same_upload(person: Person) -> N
 
 
 def _utc(hour: int) -> Any:
-    from datetime import datetime
-
     return datetime(2026, 3, 1, hour)  # noqa: DTZ001 (Postgres gives it without a zone)
 
 

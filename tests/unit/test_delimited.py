@@ -106,3 +106,8 @@ def test_decimal_commas_do_not_pass_for_a_delimiter() -> None:
     choice = find_delimiter(io.BytesIO(text.encode()), "utf-8")
     assert choice.delimiter == ";"
     assert "semicolon" in choice.evidence
+
+
+def test_a_delimiter_that_breaks_the_quoting_is_not_chosen() -> None:
+    """Many of them inside one quoted cell do not outweigh the one between the cells."""
+    assert find_delimiter(io.BytesIO(b'"time","machine","note"\n"1","m","\n;;;1"\n'), "utf-8").delimiter == ","

@@ -33,6 +33,7 @@ class OneObject:
 
     @contextmanager
     def open_range(self, source: SourceObject, start: int, end: int) -> Iterator[BinaryIO]:
+        """Its bytes, of the pinned version alone."""
         assert source.version_id == "v1"
         yield io.BytesIO(self._data[start:end])
 
@@ -73,7 +74,11 @@ def refusals(data: bytes, **options: Any) -> list[tuple[int, str]]:
 cell = st.text(alphabet=st.sampled_from('ab1 ,;"\n\r\tü'), max_size=12)
 
 
-@given(notes=st.lists(cell, min_size=1, max_size=40), chunk_bytes=st.integers(SMALLEST_CHUNK, 400), line_end=st.sampled_from(["\n", "\r\n"]))  # fmt: skip
+@given(
+    notes=st.lists(cell, min_size=1, max_size=40),
+    chunk_bytes=st.integers(SMALLEST_CHUNK, 400),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+)
 def test_the_chunks_records_are_the_files_records_in_order(notes: list[str], chunk_bytes: int, line_end: str) -> None:
     """Any cells, any chunk size: nothing lost, nothing twice, the counts and the lines right."""
     out = io.StringIO(newline="")

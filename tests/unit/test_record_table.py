@@ -21,7 +21,7 @@ from shared.domain.record import ProductionRecord
 text = st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=100)
 number = st.decimals(min_value=0, max_value=999_999_999_999, places=6)
 record = st.builds(
-    lambda **values: ProductionRecord(**values),  # hypothesis would add the aliases of the class itself
+    lambda **values: ProductionRecord(**values),  # noqa: PLW0108 (of a class hypothesis takes the aliases too)
     timestamp=st.datetimes(datetime(1900, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     machine_name=text,
     process_name=st.none() | text,
@@ -99,7 +99,9 @@ def test_an_applied_migration_must_not_change(database: DatabaseAddress, monkeyp
     connection.close()
 
 
-def test_a_migration_that_fails_leaves_nothing(empty_database: DatabaseAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_leaves_nothing(
+    empty_database: DatabaseAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its first half is rolled back, and it is tried again the next time."""
     monkeypatch.setattr(migrations, "read_migrations", lambda: [("0001.sql", "CREATE TABLE a (x int); SELECT 1/0")])
     connection = connect(empty_database)
