@@ -58,6 +58,7 @@ def install(patches: Patches, endpoint: str) -> None:
     """Patch the interpreter; its calls to AWS go to `endpoint`."""
     patches.replace(boto_client, "boto3", SimpleNamespace(client=_SharedClients(endpoint).client))
     patches.wrap(StepFunctionsParserBackend, "start_execution", _start_once)
+    patches.replace(StepFunctionResponse, "stop_execution", _stop_execution)
     patches.replace(ExecutionWorker, "stop", _stop_at_once)
     patches.wrap(BaseExecutionWorkerCommunication, "terminated", _terminate_once)
     patches.wrap(EventManager, "add_event", _add_to_open_history)
@@ -112,6 +113,13 @@ def _start_once(original: Any) -> Any:
     return start_execution
 
 
+def _stop_execution(response: Any) -> ActionResult:
+    execution = response.stepfunction_backend.describe_execution(response._get_param("executionArn"))  # noqa: SLF001
+    reasons = {name: response._get_param(name) for name in ("error", "cause")}  # noqa: SLF001
+    execution.stop(datetime.datetime.now(tz=datetime.UTC), **reasons)
+    return ActionResult({"stopDate": execution.stop_date})
+
+
 def _stop_at_once(worker: Any, stop_date: Any, error: str | None, cause: str | None) -> None:
     """End the execution now; the threads of its states find out when their task answers."""
     communication = worker._execution_communication  # noqa: SLF001
@@ -124,7 +132,7 @@ def _stop_at_once(worker: Any, stop_date: Any, error: str | None, cause: str | N
         time.sleep(0.01)
     with _EXECUTION_LOCK:
         if communication.execution.exec_status == ExecutionStatus.RUNNING:
-            worker.env.set_stop(stop_date=stop_date, cause=cause or None, error=error or None)
+            worker.env.set_stop(stop_date=stop_date, cause=cause, error=error)
             communication.terminated()
 
 

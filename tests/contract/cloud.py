@@ -125,7 +125,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
 def eager_threads() -> Iterator[None]:
     """Threads, the server's too, take turns more often, so that a missing lock shows."""
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
+    sys.setswitchinterval(1e-4)
     try:
         yield
     finally:
