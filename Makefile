@@ -1,4 +1,4 @@
-# Everything here does its own set-up first (local/setup.sh); nothing but Python 3.11+ and Node 18+ is expected.
+# Everything here does its own set-up first (local/setup.sh); nothing but Python 3.11+ and Node 20+ is expected.
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -4,7 +4,7 @@ moto runs a function's code in a Docker container, and an S3 or stream event ins
 so that the uploader waits for the function and its failure is swallowed. AWS queues such events, runs them
 elsewhere and retries a failed one twice. Patched is `LambdaFunction.invoke`, through which Step Functions, S3,
 SNS, schedules and the Invoke API all pass; DynamoDB streams have pollers of their own (dynamodb_streams.py).
-Unlike on AWS the retries come after seconds, not minutes, and no dead-letter destination is served.
+Unlike on AWS the retries come within seconds, not minutes, and no dead-letter destination is served.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from local.aws.patching import Patches
 
 _LOG = logging.getLogger(__name__)
 _RETRIES = 2
-_RETRY_SECONDS = (1.0, 2.0)
+_RETRY_SECONDS = (0.5, 1.0)
 _THREADS = 16
 
 

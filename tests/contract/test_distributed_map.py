@@ -158,7 +158,7 @@ def test_a_worker_handles_thousands_of_items(cloud: Cloud) -> None:
         "StartAt": "Skip",
         "States": {"Skip": {"Type": "Pass", "End": True}},
     }
-    importing = Import(cloud, lambda _: None, list(range(1200)), MaxConcurrency=1, ItemProcessor=skip)
+    importing = Import(cloud, lambda _: None, list(range(1000)), MaxConcurrency=1, ItemProcessor=skip)
     assert run(cloud, importing.arn, importing.data)["status"] == "SUCCEEDED"
 
 

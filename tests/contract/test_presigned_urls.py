@@ -86,7 +86,7 @@ def test_a_url_is_for_one_method(cloud: Cloud, bucket: str) -> None:
 def test_an_expired_url_is_refused(cloud: Cloud, bucket: str) -> None:
     """However right its signature is."""
     url = cloud.s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "x"}, ExpiresIn=1)
-    time.sleep(2.1)
+    time.sleep(1.1)
     answer = httpx.get(url)
     assert error_of(answer) == (403, "AccessDenied")
     assert "Request has expired" in answer.text
