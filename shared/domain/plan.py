@@ -44,6 +44,7 @@ class ImportPlan(Value):
     most_cells: int = Field(description="A row with more cells holds a delimiter that should be quoted.")
     columns: list[str | None] = Field(description="For each file column the record field, in snake_case, or None.")
     attribute_names: dict[int, str] = Field(description="Column position → name in the record's attributes.")
+    guarded: bool = Field(description="The file is a download of ours, with apostrophes before formulas.")
     ratio_scale: dict[str, RatioScale]
     records: int
     chunks: int

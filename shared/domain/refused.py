@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import Field
 
 from shared.domain.problems import Problem
@@ -22,3 +24,21 @@ class RefusedRow(Value):
     row: int
     cells: list[str]
     errors: list[Problem] = Field(description="All that is wrong with it, at least one of severity error.")
+
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_SIGNED_NUMBER = re.compile(r"[+-](\d+([.,]\d*)?|[.,]\d+)\Z", re.ASCII)
+
+
+def guard_formula(cell: str) -> str:
+    """A cell that no spreadsheet runs as a formula: what may be one gets an apostrophe in front.
+
+    `unguard_formula` takes exactly that apostrophe away again. A signed number stays as it is.
+    (OWASP, “CSV Injection”.)
+    """
+    return f"'{cell}" if _FORMULA.match(cell) and not _SIGNED_NUMBER.match(cell) else cell
+
+
+def unguard_formula(cell: str) -> str:
+    """The cell as it was before `guard_formula`."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell

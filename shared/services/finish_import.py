@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator
 from datetime import datetime
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
-from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN, RefusedRow
+from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN, RefusedRow, guard_formula
 from shared.domain.upload import Failure, Totals, Upload, UploadState
 from shared.errors import AccountingError, TransientError
 from shared.services.ports import Clock, JobQueue, Objects, Records, Uploads
-
-_FORMULA = re.compile(r"[=+\-@\t\r](?!\d*[.,]?\d+\Z)")
-"""What a spreadsheet would run: a cell that starts like a formula and is no signed number."""
 
 
 def finish_import(
@@ -85,20 +81,20 @@ def count_loaded(upload: Upload, uploads: Uploads, records: Records) -> Totals:
 def write_refused_rows(upload: Upload, objects: Objects) -> str:
     """Write all refused rows as one CSV in the original columns, with row, codes and reasons in front; return its key.
 
-    The file is meant to be fixed and uploaded again: the added columns are ignored then. They stand in front, so
-    that a row with more cells than the header keeps them all. What a spreadsheet would run as a formula is quoted
-    with an apostrophe.
+    The file is meant to be fixed and uploaded again: the added columns are ignored then, and the apostrophes that
+    keep a spreadsheet from running cells as formulas are taken away. The columns stand in front, so that a row with
+    more cells than the header keeps them all.
     """
     header = upload.plan.header if upload.plan else []
     key = object_keys.refused_rows_csv(upload.tenant_id, upload.upload_id)
     with objects.open_write(key, "text/csv; charset=utf-8") as out:
         text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="", write_through=True)
         writer = csv.writer(text)
-        writer.writerow([ROW_COLUMN, CODES_COLUMN, REASONS_COLUMN, *map(_safe, header)])
+        writer.writerow([ROW_COLUMN, CODES_COLUMN, REASONS_COLUMN, *map(guard_formula, header)])
         for row in _all_refused(upload, objects):
             codes = " ".join(problem.code for problem in row.errors)
             reasons = " ".join(problem.error for problem in row.errors)
-            writer.writerow([row.row, codes, _safe(reasons), *map(_safe, row.cells)])
+            writer.writerow([row.row, codes, guard_formula(reasons), *map(guard_formula, row.cells)])
         text.detach()
     return key
 
@@ -108,10 +104,6 @@ def _all_refused(upload: Upload, objects: Objects) -> Iterator[RefusedRow]:
         with objects.open_read(key) as lines:
             for line in lines:
                 yield RefusedRow.model_validate_json(line)
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _event(upload: Upload, act: AuditAct, at: datetime, totals: Totals, **details: object) -> AuditEvent:

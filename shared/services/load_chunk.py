@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from shared.domain.field_types import Reading
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import Problem, row_problem
 from shared.domain.record import ProductionRecord, field_name, read_record
-from shared.domain.refused import RefusedRow
+from shared.domain.refused import RefusedRow, unguard_formula
 from shared.domain.upload import Totals, Upload
 from shared.errors import AccountingError
 from shared.formats.delimited import TextRecord, read_records
@@ -70,6 +71,8 @@ def _sort_rows(
         for row in read_records(stream, plan.dialect, offset=chunk.start, line=chunk.first_line):
             if row.blank:
                 continue
+            if plan.guarded:
+                row = replace(row, cells=[unguard_formula(cell) for cell in row.cells])  # noqa: PLW2901
             record, problems = read_row(row)
             if record is None:
                 refused.append(RefusedRow(row=row.line, cells=row.cells, errors=list(problems)))

@@ -84,6 +84,7 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
         most_cells=len(survey.header) + survey.trailing_delimiter,
         columns=list(mapping.columns),
         attribute_names=dict(mapping.attribute_names),
+        guarded=bool(mapping.ignored),
         ratio_scale={name: scale for name, (scale, _) in scales.items()},
         records=survey.records,
         chunks=len(survey.chunks),

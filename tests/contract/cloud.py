@@ -19,6 +19,7 @@ from botocore.config import Config
 from local.aws.lambda_calls import FunctionCall, FunctionResult
 
 if TYPE_CHECKING:
+    import pytest
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
@@ -130,3 +131,14 @@ def eager_threads() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(interval)
+
+
+def slow_down(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, seconds: float) -> None:
+    """Let a method of moto's take longer, so that what has to wait for it shows that it does."""
+    original = getattr(owner, method)
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(seconds)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, method, slowly)

@@ -9,14 +9,13 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import httpx
 import pytest
 from moto.s3.models import FakeKey
 
 from local.aws import sigv4
-from tests.contract.cloud import ACCESS_KEY, Cloud
+from tests.contract.cloud import ACCESS_KEY, Cloud, slow_down
 
 Change = Callable[[str], str]
 
@@ -108,14 +107,8 @@ def test_a_signed_header_must_come_as_signed(cloud: Cloud, bucket: str) -> None:
 def test_of_simultaneous_writes_one_finds_the_key_free(
     cloud: Cloud, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If-None-Match is checked and kept in one step. Unpatched, all of these pass, and some versions are lost."""
-    store = FakeKey.__init__
-
-    def store_slowly(*args: Any, **kwargs: Any) -> None:
-        time.sleep(0.02)
-        store(*args, **kwargs)
-
-    monkeypatch.setattr(FakeKey, "__init__", store_slowly)
+    """If-None-Match is checked and kept in one step. Unpatched, several pass, and some versions are lost."""
+    slow_down(monkeypatch, FakeKey, "__init__", 0.02)
     url = cloud.s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k", "IfNoneMatch": "*"})
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda n: httpx.put(url, content=b"%d" % n, headers={"If-None-Match": "*"}), range(10)))

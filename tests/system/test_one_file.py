@@ -70,16 +70,18 @@ def test_refused_rows_are_told_with_row_field_value_and_reason(person: Person, t
     assert [(row["linefeed:row"], row["goodParts"]) for row in downloaded] == [("3", "101"), ("5", "97")]
 
 
-def test_the_fixed_rows_go_in_beside_the_others(person: Person, tmp_path: Path) -> None:
+def test_the_fixed_rows_go_in_beside_the_others(person: Person, query: Query, tmp_path: Path) -> None:
     """The downloaded file, fixed in its cells alone, is a file that can be imported: our columns are ignored."""
-    table = rows(5)
+    table = [[*row, "=A1"] for row in rows(5)]
     table[1][4] = "101"
-    upload = person.import_file(csv_bytes(table))
+    upload = person.import_file(csv_bytes(table, [*HEADER, "note"]))
     person.client.download_refused_csv(upload["uploadId"], tmp_path / "refused.csv")
     fixed = (tmp_path / "refused.csv").read_bytes().replace(b",101,", b",97,")
     again = person.import_file(fixed, "fixed.csv")
     assert outcome(again) == (1, 1, 0, 0)
-    assert again["unmappedColumns"] == []
+    assert again["unmappedColumns"] == ["note"]
+    [[note]] = query("SELECT attributes->>'note' FROM production_records WHERE upload_id = :id", id=again["uploadId"])
+    assert note == "=A1"
 
 
 def test_the_same_file_twice_adds_nothing(person: Person, query: Query) -> None:
