@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import tomllib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +42,13 @@ ACCESS_KEY_ID = "linefeed-local"
 SECRET_ACCESS_KEY = "linefeed-local-secret"  # noqa: S105 - opens nothing but the endpoint in this process
 
 DRAIN_SECONDS = 20.0
-"""How long what is under way may take to end when the stack stops."""
+"""How long an invocation that is under way may take to end when the stack stops."""
+
+_FINISH_SECONDS = 120.0
+"""How long the imports that are under way may take to end before that: AWS' state does not outlive this process."""
+
+_QUIET_SECONDS = 1.5
+"""After so long without an execution the queue is empty: a free slot is filled sooner."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -107,7 +114,7 @@ class LocalStack:
             self._running = self._running.pop_all()
 
     def stop(self) -> None:
-        """Stop in reverse: no new requests, time for what is under way, then the services, Postgres last."""
+        """Stop in reverse: no new requests, time for the imports under way, then the services, Postgres last."""
         self._running.close()
 
     def _start_parts(self) -> None:
@@ -132,6 +139,7 @@ class LocalStack:
             providers=provider_functions(stacks),
         )
         outputs = self._deploy(stacks, world)
+        self._running.callback(self._finish_imports, client, outputs["StateMachineArn"])
         self._start_scheduler(world)
         gateway = self._start_gateway(world)
         control = ControlServer(host.workers)
@@ -176,6 +184,16 @@ class LocalStack:
         self._host = host = LambdaHost(platform, self._folder / "logs")
         self._running.callback(self._stop_functions, host)
         return host
+
+    def _finish_imports(self, client: AwsClients, state_machine: str) -> None:
+        """Wait until no import is under way or waits for its turn; what is cut off all the same is whole chunks."""
+        machines, deadline, quiet_since = client("stepfunctions"), time.monotonic() + _FINISH_SECONDS, time.monotonic()
+        while (now := time.monotonic()) < deadline and now < quiet_since + _QUIET_SECONDS:
+            if machines.list_executions(stateMachineArn=state_machine, statusFilter="RUNNING")["executions"]:
+                quiet_since = now
+            time.sleep(0.1)
+        if now >= deadline:
+            _LOG.warning("imports are cut off; what they have loaded stays, and sending the file again adds the rest")
 
     def _stop_functions(self, host: LambdaHost) -> None:
         """End the executions, so that they start nothing new, and give their functions time to end."""

@@ -36,17 +36,17 @@ def start_stack(folder: Path, **settings: str) -> tuple[subprocess.Popen[bytes],
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **settings})
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if description := read_description(folder):
+        if (description := read_description(folder)) and description["pid"] == process.pid:
             return process, description
         time.sleep(0.1)
     process.kill()
     pytest.fail(f"the stack did not start:\n{(folder / 'up.log').read_text()}")
 
 
-def stop_stack(process: subprocess.Popen[bytes]) -> int:
+def stop_stack(process: subprocess.Popen[bytes], seconds: float = 60) -> int:
     """Stop as Ctrl-C does; return the exit status."""
     process.send_signal(signal.SIGINT)
-    return process.wait(60)
+    return process.wait(seconds)
 
 
 @pytest.fixture(scope="session")

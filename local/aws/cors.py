@@ -1,9 +1,9 @@
 """S3 lets a page of another origin in only as the bucket's CORS configuration says.
 
 moto allows every origin to a bucket without a configuration, matches origins by their beginning
-(`https://page.example` lets `https://page.example.attacker.net` in), and leaves method and headers unchecked; a POST form's
-answer has no CORS headers at all. This WSGI middleware answers preflight requests itself, and sets the headers of
-other answers, errors included, by the first rule that fits. Buckets are addressed by path.
+(`https://page.example` lets `https://page.example.attacker.net` in), and leaves method and headers unchecked; a
+POST form's answer has no CORS headers at all. This WSGI middleware answers preflight requests itself, and sets
+the headers of other answers, errors included, by the first rule that fits. Buckets are addressed by path.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server import werkzeug_app
 from moto.s3.models import s3_backends
 from moto.s3.responses import S3Response

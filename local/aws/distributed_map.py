@@ -12,7 +12,7 @@ and the child executions cannot be listed.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -31,7 +31,6 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.item
     distributed_item_processor_worker,
     map_run_record,
 )
-from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramTimedOut
 from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 
@@ -115,13 +114,13 @@ def _exceeds_tolerance(worker: Any, record: Any) -> bool:
 
 def _map_failure(env: Any, error: StatesErrorNameType, cause: str) -> FailureEventException:
     name = StatesErrorName(typ=error)
-    details = MapRunFailedEventDetails(error=name.error_name, cause=cause)
+    details: Any = {"mapRunFailedEventDetails": MapRunFailedEventDetails(error=name.error_name, cause=cause)}
     return FailureEventException(
         FailureEvent(
             env=env,
             error_name=name,
             event_type=HistoryEventType.MapRunFailed,
-            event_details=EventDetails(mapRunFailedEventDetails=details),
+            event_details=details,
         )
     )
 
@@ -135,7 +134,7 @@ def _abort_the_rest(original: Any) -> Any:
         except Exception:
             if not env.is_running():
                 eval_input.map_run_record.set_stop(MapRunStatus.ABORTED)
-            env.set_stop(stop_date=datetime.datetime.now(tz=datetime.UTC), cause=None, error=None)
+            env.set_stop(stop_date=dt.datetime.now(tz=dt.UTC), cause=None, error=None)
             raise
 
     return map_run

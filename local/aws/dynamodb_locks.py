@@ -21,11 +21,11 @@ from typing import Any
 
 from moto.dynamodb import models
 from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
 from local.aws.patching import Patches
-
 
 PublishChange = Callable[[Any, Any, Any], None]
 
@@ -98,62 +98,60 @@ class _Writer:
             finally:
                 self._open = None
 
-
-def install(patches: Patches, publish: PublishChange) -> None:
-    """Patch DynamoDB's requests and writes; `publish` gets (stream shard, old item, new item) of each change."""
-    writer = _Writer(publish)
-
-    def one_at_a_time(original: Any) -> Any:
+    def one_at_a_time(self, original: Any) -> Any:
         def call_action(handler: Any) -> Any:
-            with writer.lock:
+            with self.lock:
                 return original(handler)
 
         return call_action
 
-    def put_item(original: Any) -> Any:
+    def put_item(self, original: Any) -> Any:
         def put(table: Table, item_attrs: Any, *args: Any, **kwargs: Any) -> Any:
-            with writer.write() as undo:
-                if table.hash_key_attr in item_attrs:
-                    undo.remember(table, *_keys(table, item_attrs))
+            with self.write() as undo:
+                undo.remember(table, *_keys(table, item_attrs))
                 return original(table, item_attrs, *args, **kwargs)
 
         return put
 
-    def delete_item(original: Any) -> Any:
+    def delete_item(self, original: Any) -> Any:
         def delete(table: Table, hash_key: Any, range_key: Any) -> Any:
-            with writer.write() as undo:
+            with self.write() as undo:
                 undo.remember(table, hash_key, range_key)
                 return original(table, hash_key, range_key)
 
         return delete
 
-    def update_item(original: Any) -> Any:
+    def update_item(self, original: Any) -> Any:
         def update(backend: DynamoDBBackend, table_name: str, key: Any, *args: Any, **kwargs: Any) -> Any:
-            with writer.write() as undo:
+            with self.write() as undo:
                 table = backend.get_table(table_name)
                 undo.remember(table, *_keys(table, key))
                 return original(backend, table_name, key, *args, **kwargs)
 
         return update
 
-    def transaction(original: Any) -> Any:
+    def transaction(self, original: Any) -> Any:
         def transact(backend: DynamoDBBackend, transact_items: Any) -> None:
-            with writer.write():
+            with self.write():
                 original(backend, transact_items)
 
         return transact
 
-    patches.wrap(DynamoHandler, "call_action", one_at_a_time)
-    patches.wrap(Table, "put_item", put_item)
-    patches.wrap(Table, "delete_item", delete_item)
-    patches.wrap(DynamoDBBackend, "update_item", update_item)
-    patches.wrap(DynamoDBBackend, "transact_write_items", transaction)
+
+def install(patches: Patches, publish: PublishChange) -> None:
+    """Patch DynamoDB's requests and writes; `publish` gets (stream shard, old item, new item) of each change."""
+    writer = _Writer(publish)
+    patches.wrap(DynamoHandler, "call_action", writer.one_at_a_time)
+    patches.wrap(Table, "put_item", writer.put_item)
+    patches.wrap(Table, "delete_item", writer.delete_item)
+    patches.wrap(DynamoDBBackend, "update_item", writer.update_item)
+    patches.wrap(DynamoDBBackend, "transact_write_items", writer.transaction)
     patches.replace(models, "copy", SimpleNamespace(deepcopy=_copy_all_but_tables))
 
 
 def _keys(table: Table, attributes: Any) -> tuple[Any, Any]:
     def key(name: str | None) -> Any:
-        return models.DynamoType(attributes[name]) if name is not None and name in attributes else None
+        return DynamoType(attributes[name]) if name is not None and name in attributes else None
 
     return key(table.hash_key_attr), key(table.range_key_attr)
 

@@ -124,7 +124,8 @@ class _Poller:
     def _wanted(self, record: dict[str, Any]) -> bool:
         filters = (self._mapping.filter_criteria or {}).get("Filters", [])
         patterns = [EventPattern(one["Pattern"], json.loads(one["Pattern"])) for one in filters]
-        return not patterns or any(pattern.matches_event(record) for pattern in patterns)
+        event: Any = record
+        return not patterns or any(pattern.matches_event(event) for pattern in patterns)
 
     def _deliver(self, records: list[dict[str, Any]]) -> None:
         if not records:

@@ -113,8 +113,7 @@ def failure_of(invoke: InvokeFunction, call: FunctionCall) -> str | None:
     """Run the call; returns None when it went well, otherwise what went wrong."""
     try:
         result = invoke(call)
-    except Exception as error:
-        _LOG.exception("The host could not run %s", call.function_name)
+    except Exception as error:  # noqa: BLE001 - it is retried and told as any other failure
         return repr(error)
     return result.payload.decode(errors="replace") if result.function_error else None
 

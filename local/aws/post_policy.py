@@ -62,9 +62,7 @@ def check_policy(document: bytes, fields: Mapping[str, str], bucket: str, now: d
         covered.add(name)
         if not _met(operator, name, values.get(name, ""), wanted):
             raise _not_according(f"Policy Condition failed: {json.dumps([operator, subject, wanted])}")
-    extra = [
-        name for name in fields if name not in covered | _NEED_NO_CONDITION and not name.startswith("x-ignore-")
-    ]
+    extra = [name for name in fields if name not in covered | _NEED_NO_CONDITION and not name.startswith("x-ignore-")]
     if extra:
         raise _not_according(f"Extra input fields: {', '.join(sorted(extra))}")
     return sizes

@@ -84,8 +84,8 @@ class PresignedRequests:
         missing = [name for name in _QUERY_PARAMETERS if name not in query]
         if missing or query.get("X-Amz-Algorithm") != ALGORITHM:
             raise _bad_query(
-                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
-                "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+                "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
             )
         credential = _credential(query["X-Amz-Credential"])
         if credential.service != "s3":
@@ -173,16 +173,17 @@ class PresignedRequests:
 
 
 def _is_form(environ: WsgiEnvironment) -> bool:
-    content_type = environ.get("CONTENT_TYPE", "").lower()
+    content_type = str(environ.get("CONTENT_TYPE", "")).lower()
     return environ["REQUEST_METHOD"] == "POST" and content_type.startswith("multipart/form-data")
 
 
 def _is_for_another_service(environ: WsgiEnvironment) -> bool:
     """True for moto's own pages, and for protocols that S3 does not speak."""
+    path, content_type = str(environ["PATH_INFO"]), str(environ.get("CONTENT_TYPE", ""))
     return (
-        environ["PATH_INFO"].startswith("/moto-api")
+        path.startswith("/moto-api")
         or "HTTP_X_AMZ_TARGET" in environ
-        or environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+        or content_type.startswith("application/x-www-form-urlencoded")
     )
 
 

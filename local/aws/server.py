@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import socket
 import threading
 import time
@@ -36,7 +34,6 @@ from local.aws.presigned import PresignedRequests
 from local.aws.s3_errors import WsgiApplication
 
 _HOST = "127.0.0.1"
-_SERVICES = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": True}}
 _only_one = threading.Lock()
 
 
@@ -122,13 +119,13 @@ class AwsServer:
                 application,
                 threaded=True,
                 request_handler=_QuietHandler,
-                fd=os.dup(listener.fileno()),
+                fd=listener.fileno(),
             )
 
     def _install_patches(self) -> None:
         patches = self._patches
-        for service, settings in _SERVICES.items():
-            default_user_config[service] = settings
+        default_user_config["stepfunctions"] = {"execute_state_machine": True}
+        default_user_config["lambda"] = {"use_docker": True}  # the full back end; the calls go to `invoke`
         lambda_calls.install(patches, self._invoke, self._calls)
         dynamodb_streams.install(patches)
         dynamodb_locks.install(patches, self._pollers.publish)

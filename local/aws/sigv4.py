@@ -47,7 +47,7 @@ def sign(secret: str, credential: Credential, string_to_sign: str) -> str:
 def string_to_sign(date: str, credential: Credential, canonical_request: str) -> str:
     """What is signed of a request; `date` as in X-Amz-Date."""
     digest = hashlib.sha256(canonical_request.encode()).hexdigest()
-    return "\n".join([ALGORITHM, date, credential.scope, digest])
+    return f"{ALGORITHM}\n{date}\n{credential.scope}\n{digest}"
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:

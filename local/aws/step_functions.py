@@ -19,7 +19,7 @@ retry with backoff and jitter, errors by errorType, Catch, timeouts, `$$.Map.Ite
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import itertools
 import logging
 import threading
@@ -28,7 +28,7 @@ import uuid
 from types import SimpleNamespace
 from typing import Any
 
-import boto3  # noqa: TID251 - what moto's interpreter calls the services with
+import boto3
 from botocore.config import Config
 from moto.core.responses import ActionResult
 from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
@@ -74,9 +74,10 @@ def stop_all() -> None:
     for backends in list(stepfunctions_parser_backends.values()):
         for backend in list(backends.values()):
             for machine in list(backend.state_machines):
-                for execution in list(machine.executions):
+                executions: list[Any] = list(machine.executions)
+                for execution in executions:
                     if execution.exec_status == ExecutionStatus.RUNNING:
-                        execution.stop(datetime.datetime.now(tz=datetime.UTC), None, None)
+                        execution.stop(dt.datetime.now(tz=dt.UTC), None, None)
 
 
 class _SharedClients:
@@ -116,7 +117,7 @@ def _start_once(original: Any) -> Any:
 def _stop_execution(response: Any) -> ActionResult:
     execution = response.stepfunction_backend.describe_execution(response._get_param("executionArn"))  # noqa: SLF001
     reasons = {name: response._get_param(name) for name in ("error", "cause")}  # noqa: SLF001
-    execution.stop(datetime.datetime.now(tz=datetime.UTC), **reasons)
+    execution.stop(dt.datetime.now(tz=dt.UTC), **reasons)
     return ActionResult({"stopDate": execution.stop_date})
 
 
@@ -161,9 +162,7 @@ def _terminate_once(original: Any) -> Any:
 def _end_history(env: Any, event_type: HistoryEventType, details: Any) -> None:
     history = env.event_manager.get_event_history()
     if not history or history[-1]["type"] != event_type:
-        env.event_manager.add_event(
-            context=env.event_history_context, event_type=event_type, event_details=details
-        )
+        env.event_manager.add_event(context=env.event_history_context, event_type=event_type, event_details=details)
 
 
 def _add_to_open_history(original: Any) -> Any:

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(_welcome(stack.description, time.monotonic() - began), flush=True)
         threading.Event().wait()
     except KeyboardInterrupt:
-        print("\nStopping; what is under way may end. Ctrl-C again cuts it off.", flush=True)
+        print("\nStopping when the imports under way have ended. Ctrl-C again cuts them off.", flush=True)
     finally:
         stack.stop()
     print("Stopped.", flush=True)

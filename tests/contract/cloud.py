@@ -11,9 +11,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-import boto3  # noqa: TID251 - the tests are a client as any other
+import boto3
+import httpx
 from botocore.config import Config
 
 from local.aws.lambda_calls import FunctionCall, FunctionResult
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
-REGION = "eu-central-1"
+REGION: Final = "eu-central-1"
 ACCESS_KEY = "AKIALOCALTEST"
 SECRET = "a-secret-for-tests"
 ROLE = "arn:aws:iam::123456789012:role/contract"
@@ -65,6 +66,7 @@ class Cloud:
     def __init__(self, endpoint: str, host: FunctionHost) -> None:
         self.endpoint = endpoint
         self.host = host
+        self.http = httpx.Client(timeout=60)
         self.s3: S3Client = self._client("s3", signature_version="s3v4")
         self.dynamodb: DynamoDBClient = self._client("dynamodb")
         self.functions: LambdaClient = self._client("lambda")

@@ -37,7 +37,7 @@ def preflight(
     asked = {"Origin": origin, "Access-Control-Request-Method": method}
     if headers:
         asked["Access-Control-Request-Headers"] = headers
-    return httpx.options(f"{cloud.endpoint}/{bucket}/key", headers=asked)
+    return cloud.http.options(f"{cloud.endpoint}/{bucket}/key", headers=asked)
 
 
 def test_an_allowed_preflight_is_answered(cloud: Cloud, bucket: str) -> None:
@@ -74,7 +74,7 @@ def test_without_a_configuration_no_page_gets_in(cloud: Cloud) -> None:
     bucket = cloud.bucket()
     assert preflight(cloud, bucket).status_code == 403
     url = cloud.s3.generate_presigned_url("list_objects_v2", Params={"Bucket": bucket})
-    answer = httpx.get(url, headers={"Origin": PAGE})
+    answer = cloud.http.get(url, headers={"Origin": PAGE})
     assert answer.status_code == 200
     assert "Access-Control-Allow-Origin" not in answer.headers
 
@@ -84,11 +84,13 @@ def test_answers_to_the_page_may_be_read_by_it(cloud: Cloud, bucket: str) -> Non
     post = cloud.s3.generate_presigned_post(bucket, "k")
     files = {"file": ("a.csv", b"1")}
     for fields, status in ((post["fields"], 204), ({**post["fields"], "key": "other"}, 403)):
-        answer = httpx.post(post["url"], data=fields, files=files, headers={"Origin": PAGE})
+        answer = cloud.http.post(post["url"], data=fields, files=files, headers={"Origin": PAGE})
         assert answer.status_code == status
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
         assert answer.headers["Access-Control-Expose-Headers"] == "ETag, x-amz-version-id"
-    elsewhere = httpx.post(post["url"], data=post["fields"], files=files, headers={"Origin": "https://else.example"})
+    elsewhere = cloud.http.post(
+        post["url"], data=post["fields"], files=files, headers={"Origin": "https://else.example"}
+    )
     assert "Access-Control-Allow-Origin" not in elsewhere.headers
 
 
@@ -99,6 +101,6 @@ def test_other_services_are_closed_to_pages(cloud: Cloud) -> None:
         "X-Amz-Target": "DynamoDB_20120810.ListTables",
         "Authorization": f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/{REGION}/dynamodb/aws4_request",
     }
-    answer = httpx.post(cloud.endpoint, headers=headers, content="{}")
+    answer = cloud.http.post(cloud.endpoint, headers=headers, content="{}")
     assert "TableNames" in answer.json()
     assert "Access-Control-Allow-Origin" not in answer.headers

@@ -53,9 +53,11 @@ class Import:
         self.data = {"uploadId": "u", "plan": {"bucket": self.bucket, "chunksKey": "chunks.json"}}
 
     def events(self, function: str) -> list[Any]:
+        """What a function was called with."""
         return self.cloud.host.events_of(function)
 
     def map_run(self, execution: str) -> Any:
+        """The description of the execution's Map run."""
         runs = self.cloud.machines.list_map_runs(executionArn=execution)["mapRuns"]
         return self.cloud.machines.describe_map_run(mapRunArn=runs[0]["mapRunArn"])
 

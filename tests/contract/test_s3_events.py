@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_plus
 
-import httpx
 import pytest
 
 from tests.contract.cloud import Cloud, wait_for
@@ -37,6 +36,7 @@ class Watched:
 
     @property
     def records(self) -> list[dict[str, Any]]:
+        """All that the function was told."""
         return [record for event in self._cloud.host.events_of(self.function) for record in event["Records"]]
 
     def only_record(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def test_a_put_is_told_with_its_version(cloud: Cloud, bucket: Watched) -> None:
 def test_a_form_is_told_once(cloud: Cloud, bucket: Watched) -> None:
     """As a Post, with the version that the uploader was told."""
     post = cloud.s3.generate_presigned_post(bucket.name, "incoming/a.csv")
-    answer = httpx.post(post["url"], data=post["fields"], files={"file": ("a.csv", b"123")})
+    answer = cloud.http.post(post["url"], data=post["fields"], files={"file": ("a.csv", b"123")})
     record = bucket.only_record()
     assert record["eventName"] == "ObjectCreated:Post"
     assert record["s3"]["object"]["versionId"] == answer.headers["x-amz-version-id"]
@@ -113,9 +113,7 @@ def test_only_keys_with_the_prefix_are_told(cloud: Cloud, bucket: Watched) -> No
 
 def test_sequencers_tell_the_order_of_writes(cloud: Cloud, bucket: Watched) -> None:
     """Events may come out of order; later writes have greater sequencers."""
-    versions = [
-        cloud.s3.put_object(Bucket=bucket.name, Key="incoming/a.csv", Body=b"")["VersionId"] for _ in range(5)
-    ]
+    versions = [cloud.s3.put_object(Bucket=bucket.name, Key="incoming/a.csv", Body=b"")["VersionId"] for _ in range(5)]
     wait_for(lambda: len(bucket.records) == 5)
     told = sorted((record["s3"]["object"] for record in bucket.records), key=lambda one: str(one["sequencer"]))
     assert [one["versionId"] for one in told] == versions
@@ -142,6 +140,6 @@ def test_the_function_sees_the_object_as_it_was_stored(cloud: Cloud) -> None:
 
     kind = {"Content-Type": "text/csv"}
     post = cloud.s3.generate_presigned_post(bucket.name, "incoming/a.csv", Fields=kind, Conditions=[kind])
-    httpx.post(post["url"], data=post["fields"], files={"file": ("a.csv", b"123")})
+    cloud.http.post(post["url"], data=post["fields"], files={"file": ("a.csv", b"123")})
     wait_for(lambda: seen)
     assert seen == ["text/csv"]

@@ -49,7 +49,7 @@ with socket.create_server(("127.0.0.1", 0)) as other:
 
 @pytest.mark.usefixtures("cloud")
 def test_only_one_server_runs_in_a_process() -> None:
-    """moto's state is the process's."""
+    """Because the state of moto is the process's."""
     with pytest.raises(RuntimeError, match="Only one"):
         AwsServer(lambda _: pytest.fail("nothing calls it"), {}).start()
 

@@ -59,7 +59,7 @@ def test_executions_without_a_name_are_different_ones(cloud: Cloud) -> None:
 
 
 def test_an_error_of_the_domain_is_caught_without_a_retry(cloud: Cloud) -> None:
-    """errorType is the error's name. This works in moto as it is."""
+    """Its errorType is the error's name. This works in moto as it is."""
     rejecting, failing = cloud.function(fail_with("UploadRejected")), cloud.function(lambda _: None)
     states = {
         "Plan": task(cloud, rejecting, Retry=RETRY, Catch=catch("Fail")),
@@ -118,7 +118,9 @@ def test_the_history_tells_every_step(cloud: Cloud) -> None:
 
 def test_the_history_is_paged_in_both_directions(cloud: Cloud) -> None:
     """Unpatched, every request is answered with all of it."""
-    arn = machine(cloud, {f"S{n}": {"Type": "Pass", "Next": f"S{n + 1}"} for n in range(5)} | {"S5": {"Type": "Succeed"}})
+    arn = machine(
+        cloud, {f"S{n}": {"Type": "Pass", "Next": f"S{n + 1}"} for n in range(5)} | {"S5": {"Type": "Succeed"}}
+    )
     execution = start(cloud, arn)
     end_of(cloud, execution)
     pages = cloud.machines.get_paginator("get_execution_history").paginate(
@@ -147,9 +149,7 @@ def test_an_execution_is_stopped_at_once(cloud: Cloud) -> None:
     assert cloud.host.events_of(after) == []
 
 
-def test_an_execution_that_has_just_been_started_can_be_stopped(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_execution_that_has_just_been_started_can_be_stopped(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """While its definition is still being read. Unpatched, that is an internal error."""
     slow_down(monkeypatch, ExecutionWorker, "_get_evaluation_entrypoint", 0.2)
     arn = machine(cloud, {"Wait": {"Type": "Wait", "Seconds": 10, "End": True}})
