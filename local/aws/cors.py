@@ -22,7 +22,6 @@ from local.aws.patching import Patches
 from local.aws.s3_errors import S3Error, StartResponse, WsgiApplication, WsgiEnvironment
 
 _VARY = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
-_PREFIX = "access-control-"
 
 
 def install(patches: Patches) -> None:

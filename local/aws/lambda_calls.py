@@ -13,7 +13,6 @@ import json
 import logging
 import queue
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -152,8 +151,10 @@ def _invocation_type(request_headers: Any) -> str:
 
 def _payload(body: Any) -> bytes:
     payload = body.encode() if isinstance(body, str) else bytes(body or b"")
-    if payload:
-        json.loads(payload)
+    try:
+        json.loads(payload or b"{}")
+    except ValueError as error:
+        raise LambdaClientError("InvalidRequestContentException", f"Could not parse request body: {error}") from error
     return payload or b"{}"
 
 
@@ -164,9 +165,8 @@ def _retries(function: Any) -> int:
 
 def _answer(invoke: InvokeFunction, call: FunctionCall) -> FunctionResult:
     """The callback's result; its own breakdown is Lambda's service error, which Step Functions may retry."""
-    started = time.monotonic()
     try:
         return invoke(call)
     except Exception as error:
-        _LOG.exception("The host could not run %s (after %.1f s)", call.function_name, time.monotonic() - started)
+        _LOG.exception("The host could not run %s", call.function_name)
         raise LambdaClientError("ServiceException", repr(error)) from error

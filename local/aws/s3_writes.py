@@ -6,7 +6,8 @@ reads block by block. Two simultaneous writes of a key lose one of the versions 
 `If-None-Match: *`: here they take turns. A POST form is answered as S3 does, with ETag, Location and version,
 and on `success_action_status` 201 with a document.
 
-Bodies that the client signs in chunks (aws-chunked) are still read whole.
+Bodies that the client signs in chunks (aws-chunked) are still read whole, and the parts of a multipart upload
+are joined in memory.
 """
 
 from __future__ import annotations

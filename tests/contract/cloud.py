@@ -115,7 +115,7 @@ class Cloud:
         return name
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """The condition's value, once it is true; fails the test when that takes too long."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

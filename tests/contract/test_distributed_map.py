@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from typing import Any
@@ -153,15 +154,24 @@ def test_a_list_that_is_not_there_fails_the_map(cloud: Cloud) -> None:
     assert importing.events(importing.fail)[0]["error"]["Error"] == "States.ItemReaderFailed"
 
 
-def test_a_worker_handles_thousands_of_items(cloud: Cloud) -> None:
-    """Unpatched, a worker calls itself for each item and overflows the stack."""
-    skip = {
+def test_a_worker_handles_any_number_of_items(cloud: Cloud) -> None:
+    """Unpatched, it calls itself for each item, and a thousand, or here a few hundred, overflow the stack."""
+    limit = sys.getrecursionlimit()
+    first = {"Variable": "$.chunk", "NumericEquals": 0, "Next": "LoadChunk"}
+    skipping = {
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-        "StartAt": "Skip",
-        "States": {"Skip": {"Type": "Pass", "End": True}},
+        "StartAt": "IsFirst",
+        "States": {
+            "IsFirst": {"Type": "Choice", "Choices": [first], "Default": "Skip"},
+            "LoadChunk": task(cloud, cloud.function(lambda _: sys.setrecursionlimit(300))),
+            "Skip": {"Type": "Pass", "End": True},
+        },
     }
-    importing = Import(cloud, lambda _: None, list(range(1000)), MaxConcurrency=1, ItemProcessor=skip)
-    assert run(cloud, importing.arn, importing.data)["status"] == "SUCCEEDED"
+    importing = Import(cloud, lambda _: None, list(range(300)), MaxConcurrency=1, ItemProcessor=skipping)
+    try:
+        assert run(cloud, importing.arn, importing.data)["status"] == "SUCCEEDED"
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_stopping_the_execution_aborts_the_map(cloud: Cloud) -> None:

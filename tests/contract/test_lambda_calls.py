@@ -42,6 +42,14 @@ def test_a_host_that_breaks_down_is_a_service_error(cloud: Cloud) -> None:
         cloud.functions.invoke(FunctionName=cloud.function(break_down), Payload="{}")
 
 
+def test_a_payload_that_is_not_json_is_refused(cloud: Cloud) -> None:
+    """Before any function is called."""
+    name = cloud.function(lambda _: None)
+    with pytest.raises(ClientError, match="InvalidRequestContentException"):
+        cloud.functions.invoke(FunctionName=name, Payload="{")
+    assert cloud.host.events_of(name) == []
+
+
 def test_an_event_is_accepted_before_the_function_runs(cloud: Cloud) -> None:
     """Unpatched, the caller waits until the function has ended."""
     go_on = threading.Event()
