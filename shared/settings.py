@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     rate_limits_table: str = ""
     audit_table: str = ""
     state_machine_arn: str = ""
+    fail_import_function: str = Field("", description="The function that ends an import whose execution was lost.")
     auth_secret_arn: str = Field("", description="Secret with the key that session tokens are signed with.")
     database_secret_arn: str = Field("", description="Secret with username, password and dbname as JSON.")
     database_host: str = Field("", description="Host name, or the folder of a Unix socket.")

@@ -12,6 +12,7 @@ from botocore.config import Config
 from shared.adapters.dynamodb_jobs import DynamoJobQueue
 from shared.adapters.dynamodb_rate_limits import DynamoRateLimiter
 from shared.adapters.dynamodb_uploads import DynamoUploads
+from shared.adapters.lambda_fail_step import LambdaFailStep
 from shared.adapters.s3_objects import S3Objects
 from shared.adapters.step_functions import StepFunctionsExecutions
 from shared.settings import get_settings
@@ -71,6 +72,12 @@ def executions() -> StepFunctionsExecutions:
     """The state machine."""
     client = boto3.client("stepfunctions", config=_RETRIES)
     return StepFunctionsExecutions(client, state_machine_arn=get_settings().state_machine_arn)
+
+
+@cache
+def fail_step() -> LambdaFailStep:
+    """The step that ends lost imports."""
+    return LambdaFailStep(boto3.client("lambda", config=_RETRIES), function=get_settings().fail_import_function)
 
 
 @cache

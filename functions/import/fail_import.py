@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from shared import wiring
 from shared.observability import instrumented, logger
 from shared.services.failures import failure_of
-from shared.services.finish_import import count_loaded, fail_import
+from shared.services.finish_import import fail_import
 from shared.services.import_task import ImportTask
 
 
@@ -19,13 +19,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     del context
     task = ImportTask.model_validate(event)
     logger.append_keys(tenant_id=task.tenant_id, upload_id=task.upload_id)
-    upload = task.upload(wiring.uploads())
     failure = fail_import(
-        upload,
+        task.upload(wiring.uploads()),
         failure_of(task.error or {}),
-        counted=count_loaded(upload, wiring.uploads(), wiring.records()),
         uploads=wiring.uploads(),
         objects=wiring.objects(),
+        records=wiring.records(),
         queue=wiring.queue(),
         clock=wiring.clock,
     )

@@ -84,9 +84,9 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
     ]
     ending = Access(told.of(*tables_and_bucket, *database), [*end_import, _secret(data.database.secret)], data.network)
     return {
-        # Besides the queue's work it ends the imports whose execution was lost.
         "dispatch_job": Access(
-            told.of("JOB_CONCURRENCY", *tables_and_bucket), [*end_import, _query(tables.jobs, JOBS_BY_QUEUE)]
+            told.of("JOB_CONCURRENCY", "RETENTION_DAYS", "JOBS_TABLE"),
+            [_items(tables.jobs, "UpdateItem"), _query(tables.jobs, JOBS_BY_QUEUE)],
         ),
         "plan_import": Access(
             told.of("CHUNK_BYTES", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE"),

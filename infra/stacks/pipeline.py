@@ -93,6 +93,11 @@ class PipelineStack(Stack):
             iam.PolicyStatement(actions=["states:StartExecution"], resources=[machine.state_machine_arn])
         )
         dispatch.add_to_role_policy(iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions]))
+        fail = self.functions["fail_import"]
+        dispatch.add_environment("FAIL_IMPORT_FUNCTION", fail.function_name)
+        dispatch.add_to_role_policy(
+            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[fail.function_arn])
+        )
         dispatch.add_event_source(
             sources.DynamoEventSource(
                 self._data.tables.jobs,

@@ -38,7 +38,7 @@ _only_one = threading.Lock()
 
 
 class AwsServer:
-    """Serves the AWS services at `endpoint`, from `start` to `stop` or as a context manager.
+    """Serves the AWS services at `endpoint`, once, from `start` to `stop` or as a context manager.
 
     `invoke` runs every Lambda function, on threads of the server: an answer that somebody waits for in line,
     events of S3 and of DynamoDB streams later, with retries. It may call the server. `credentials` are the
@@ -73,6 +73,9 @@ class AwsServer:
             self._install_patches()
         except BaseException:
             self._patches.undo()
+            if self._server is not None:
+                self._server.server_close()
+                self._server = None
             _only_one.release()
             raise
         self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)

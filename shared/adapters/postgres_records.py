@@ -13,7 +13,7 @@ from shared.adapters.postgres import Postgres, sqlstate
 from shared.adapters.record_table import COPY_COLUMNS, copy_line, copy_prefix
 from shared.domain.record import ProductionRecord
 from shared.domain.upload import Totals
-from shared.errors import TransientError
+from shared.errors import StateConflict, TransientError
 from shared.services.ports import ChunkLoad, LedgerSum
 from shared.sql import statements
 
@@ -82,11 +82,18 @@ class PostgresRecords:
     def ledger(self, tenant_id: str, upload_id: str) -> LedgerSum:
         """What the ledger says of an upload."""
         with self._postgres.transaction() as connection:
-            [row] = connection.run(self._sql["ledger_sum"], tenant_id=tenant_id, upload_id=upload_id)
-        return LedgerSum(chunks=row[0], totals=_totals(row[1:]))
+            return self._sum(connection, tenant_id, upload_id)
+
+    def close(self, tenant_id: str, upload_id: str) -> LedgerSum:
+        """Let no further chunk of an upload in, once the loads under way have ended; what the ledger says then."""
+        with self._postgres.transaction() as connection:
+            connection.run(self._sql["lock_upload"], upload_id=upload_id)
+            connection.run(self._sql["close_upload"], tenant_id=tenant_id, upload_id=upload_id)
+            return self._sum(connection, tenant_id, upload_id)
 
     def _load(self, load: ChunkLoad, way: Callable[[pg8000.native.Connection, ChunkLoad], None]) -> Totals:
         with self._postgres.transaction() as connection:
+            self._enter(connection, load)
             connection.run(
                 self._sql["claim_chunk"],
                 **_identity(load),
@@ -102,6 +109,16 @@ class PostgresRecords:
             if totals is None:
                 raise TransientError("The chunk's other load was rolled back")
             return totals
+
+    def _enter(self, connection: pg8000.native.Connection, load: ChunkLoad) -> None:
+        """Hold the upload open for the rest of the transaction; raises StateConflict when it was closed."""
+        connection.run(self._sql["enter_upload"], upload_id=load.upload_id)
+        if connection.run(self._sql["closed_upload"], tenant_id=load.tenant_id, upload_id=load.upload_id):
+            raise StateConflict(f"upload {load.upload_id} has ended; chunk {load.chunk_index} is not loaded any more")
+
+    def _sum(self, connection: pg8000.native.Connection, tenant_id: str, upload_id: str) -> LedgerSum:
+        [row] = connection.run(self._sql["ledger_sum"], tenant_id=tenant_id, upload_id=upload_id)
+        return LedgerSum(chunks=row[0], totals=_totals(row[1:]))
 
     def _copy(self, connection: pg8000.native.Connection, load: ChunkLoad) -> None:
         _copy_into("production_records", connection, load)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 from shared.domain.job import Job
-from shared.services.ports import Claim, Executions, ExecutionState, JobQueue
+from shared.services.ports import Claim, Executions, ExecutionState, FailStep, JobQueue
 
 _LOOK_AHEAD = 25
 
@@ -32,12 +32,12 @@ def dispatch_jobs(*, queue: JobQueue, executions: Executions, slots: int) -> lis
     return started
 
 
-def sweep_jobs(*, queue: JobQueue, executions: Executions, end_lost: Callable[[Job], None]) -> list[str]:
+def sweep_jobs(*, queue: JobQueue, executions: Executions, fail_step: FailStep) -> list[str]:
     """Put right the slots whose execution never began or has gone; return the jobs' ids.
 
     A dispatcher may die between claiming a slot and starting the execution: it is started now. An execution that
-    was stopped by hand, or whose failure step failed, ends its upload and frees its slot by nobody else:
-    `end_lost` does both.
+    was stopped by hand, or whose failure step failed, has left its upload and its slot as they were: the failure
+    step is taken for it.
     """
     mended: list[str] = []
     for job in queue.running():
@@ -45,12 +45,12 @@ def sweep_jobs(*, queue: JobQueue, executions: Executions, end_lost: Callable[[J
         if state is ExecutionState.ABSENT:
             executions.start(job.job_id, _payload(job))
         elif state is ExecutionState.ENDED:
-            end_lost(job)
+            fail_step.take(_payload(job) | {"error": {"Error": "ExecutionLost"}})
         else:
             continue
         mended.append(job.job_id)
     return mended
 
 
-def _payload(job: Job) -> dict[str, str]:
+def _payload(job: Job) -> dict[str, Any]:
     return {"tenantId": job.tenant_id, "uploadId": job.job_id, "correlationId": job.correlation_id}

@@ -9,6 +9,10 @@ from typing import Any
 
 from shared.domain.upload import Failure
 
+_OUR_FAULT = (
+    "The import stopped because of a fault on our side. What had gone in until then is counted and stays; uploading "
+    "the file again with deduplication adds the rest."
+)
 _REJECTED = re.compile(r"(?P<code>[a-z_0-9]+): (?P<message>.+)\Z", re.DOTALL)
 
 
@@ -23,16 +27,7 @@ def failure_of(error: dict[str, Any]) -> Failure:
         match = _REJECTED.match(_lambda_message(error.get("Cause", "")))
         if match:
             return Failure(code=match["code"], message=match["message"], support_id=support_id)
-    return our_failure(support_id)
-
-
-def our_failure(support_id: str) -> Failure:
-    """A failure that the person can do nothing about."""
-    message = (
-        "The import stopped because of a fault on our side. What had gone in until then is counted below and stays; "
-        "uploading the file again with deduplication adds the rest."
-    )
-    return Failure(code="internal_error", message=message, support_id=support_id)
+    return Failure(code="internal_error", message=_OUR_FAULT, support_id=support_id)
 
 
 def _lambda_message(cause: str) -> str:

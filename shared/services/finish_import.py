@@ -11,7 +11,7 @@ from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN, RefusedRow, guard_formula
 from shared.domain.upload import Failure, Totals, Upload, UploadState
-from shared.errors import AccountingError, TransientError
+from shared.errors import AccountingError
 from shared.services.ports import Clock, JobQueue, Objects, Records, Uploads
 
 
@@ -49,18 +49,19 @@ def fail_import(
     upload: Upload,
     failure: Failure,
     *,
-    counted: Totals,
     uploads: Uploads,
     objects: Objects,
+    records: Records,
     queue: JobQueue,
     clock: Clock,
 ) -> Failure:
-    """Leave an upload failed, with what was `counted` as loaded until then, and free its slot.
+    """Leave an upload failed, with what had gone in until then counted, and free its slot. Harmless when repeated.
 
-    Harmless when repeated.
+    Loads of other chunks may still be under way: the upload is closed first, so that what is counted stays true.
     """
     if not upload.state.ended:
-        totals = counted.model_copy(update={"records": upload.plan.records if upload.plan else 0})
+        loaded = records.close(upload.tenant_id, upload.upload_id).totals
+        totals = loaded.model_copy(update={"records": upload.plan.records if upload.plan else 0})
         key = write_refused_rows(upload, objects) if totals.refused else None
         failed = _event(upload, AuditAct.IMPORT_FAILED, clock(), totals, **failure.model_dump(by_alias=True))
         upload = uploads.move(
@@ -68,14 +69,6 @@ def fail_import(
         )
     queue.release(upload.upload_id)
     return upload.failure or failure
-
-
-def count_loaded(upload: Upload, uploads: Uploads, records: Records) -> Totals:
-    """What is loaded so far: the ledger's word, or the progress counters' where Postgres itself is what failed."""
-    try:
-        return records.ledger(upload.tenant_id, upload.upload_id).totals
-    except TransientError:
-        return uploads.progress(upload)
 
 
 def write_refused_rows(upload: Upload, objects: Objects) -> str:

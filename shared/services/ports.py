@@ -153,6 +153,13 @@ class Objects(Protocol):
         """The keys under a prefix in order, from behind `start_after`."""
 
 
+class FailStep(Protocol):
+    """The step that every failed import ends with, for imports that no execution leads there."""
+
+    def take(self, payload: dict[str, Any]) -> None:
+        """Have it done, some time soon, at least once."""
+
+
 class ExecutionState(Enum):
     """What Step Functions knows of an execution."""
 
@@ -216,7 +223,8 @@ class Records(Protocol):
     def load(self, load: ChunkLoad) -> Totals:
         """Put a chunk's rows and its ledger row in, in one transaction.
 
-        A chunk that is in already changes nothing and gives the totals of its first time.
+        A chunk that is in already changes nothing and gives the totals of its first time. Raises StateConflict
+        for an upload that was closed.
         """
 
     def loaded(self, tenant_id: str, upload_id: str, chunk_index: int) -> Totals | None:
@@ -224,3 +232,6 @@ class Records(Protocol):
 
     def ledger(self, tenant_id: str, upload_id: str) -> LedgerSum:
         """What the ledger says of an upload."""
+
+    def close(self, tenant_id: str, upload_id: str) -> LedgerSum:
+        """Let no further chunk of an upload in, once the loads under way have ended; what the ledger says then."""

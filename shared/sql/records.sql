@@ -1,5 +1,18 @@
 -- The statements that load a chunk; parameters are pg8000's, by name.
 
+-- name: enter_upload
+-- Loads of one upload go side by side; its closing waits for them, and they for it.
+SELECT pg_advisory_xact_lock_shared(hashtextextended(:upload_id, 0))
+
+-- name: closed_upload
+SELECT 1 FROM closed_uploads WHERE tenant_id = :tenant_id AND upload_id = :upload_id
+
+-- name: lock_upload
+SELECT pg_advisory_xact_lock(hashtextextended(:upload_id, 0))
+
+-- name: close_upload
+INSERT INTO closed_uploads (tenant_id, upload_id) VALUES (:tenant_id, :upload_id) ON CONFLICT DO NOTHING
+
 -- name: claim_chunk
 -- The ledger row is the fence: whoever inserts it loads the chunk, and a second delivery waits here until the
 -- first has committed (then nothing is inserted) or has failed (then this one goes on).

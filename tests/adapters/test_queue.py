@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from shared.adapters.dynamodb_jobs import DynamoJobQueue
 from shared.adapters.dynamodb_rate_limits import DynamoRateLimiter
@@ -45,6 +46,18 @@ class Started:
         if name in self.ended:
             return ExecutionState.ENDED
         return ExecutionState.RUNNING if name in self.names else ExecutionState.ABSENT
+
+
+class Failed:
+    """A failure step that only remembers for which uploads it was taken."""
+
+    def __init__(self) -> None:
+        self.uploads: list[str] = []
+
+    def take(self, payload: dict[str, Any]) -> None:
+        """Remember it."""
+        assert payload["error"] == {"Error": "ExecutionLost"}
+        self.uploads.append(payload["uploadId"])
 
 
 def test_the_urgent_come_first_then_the_old(queue: DynamoJobQueue) -> None:
@@ -95,11 +108,11 @@ def test_the_sweep_starts_what_never_began_and_ends_what_is_gone(queue: DynamoJo
         queue.claim(job(name), 5)
     executions.names += ["gone", "runs"]
     executions.ended.add("gone")
-    ended: list[Job] = []
-    mended = sweep_jobs(queue=queue, executions=executions, end_lost=ended.append)
+    failed = Failed()
+    mended = sweep_jobs(queue=queue, executions=executions, fail_step=failed)
     assert sorted(mended) == ["gone", "never-began"]
     assert executions.names[-1] == "never-began"
-    assert [one.job_id for one in ended] == ["gone"]
+    assert failed.uploads == ["gone"]
 
 
 def test_eighty_at_once_and_exactly_ten_admitted(cloud: Cloud, table: Callable[..., str]) -> None:

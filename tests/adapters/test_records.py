@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from shared.adapters.postgres import DatabaseAddress, Postgres, connect
 from shared.adapters.postgres_records import PostgresRecords
 from shared.domain.record import ProductionRecord
 from shared.domain.upload import Totals
+from shared.errors import StateConflict
 from shared.services.ports import ChunkLoad
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -98,6 +100,37 @@ def test_without_deduplication_occurrences_are_numbered(
     assert outcome(loader.load(chunk(loader, [2, 3], deduplicate=False))) == (2, 2, 0, 0)
     assert occurrences(database) == [[1, [0]], [2, [0, 1, 2]], [3, [0]]]
     assert outcome(loader.load(chunk(loader, [1, 2, 3, 4]))) == (4, 1, 3, 0)
+
+
+def test_a_closed_upload_takes_no_chunk_any_more(records: Callable[[], PostgresRecords]) -> None:
+    """What was in stays and is counted, also by a repeated closing; another upload goes on."""
+    loader, upload_id = records(), str(uuid.uuid4())
+    loader.load(chunk(loader, range(10), upload_id=upload_id))
+    assert outcome(loader.close("tenant", upload_id).totals) == (10, 10, 0, 0)
+    with pytest.raises(StateConflict):
+        loader.load(chunk(loader, range(10, 20), upload_id=upload_id, index=1))
+    assert outcome(loader.close("tenant", upload_id).totals) == (10, 10, 0, 0)
+    assert outcome(loader.load(chunk(loader, range(10, 20)))) == (10, 10, 0, 0)
+
+
+def test_closing_waits_for_the_loads_under_way(
+    records: Callable[[], PostgresRecords], database: DatabaseAddress
+) -> None:
+    """A load that was in mid-COPY is in what the closing counts; none comes behind it."""
+    loader, closer, upload_id = records(), records(), str(uuid.uuid4())
+    load = chunk(loader, range(100), upload_id=upload_id)
+    holder = connect(database)
+    holder.run("BEGIN")
+    holder.run("LOCK TABLE production_records IN SHARE MODE")
+    with ThreadPoolExecutor(2) as pool:
+        loading = pool.submit(loader.load, load)
+        time.sleep(0.5)
+        closing = pool.submit(closer.close, "tenant", upload_id)
+        time.sleep(0.5)
+        assert not closing.done()
+        holder.run("ROLLBACK")
+        assert outcome(loading.result()) == outcome(closing.result().totals) == (100, 100, 0, 0)
+    holder.close()
 
 
 @pytest.mark.parametrize("deduplicate", [True, False])
