@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shared.adapters.postgres_records import PostgresRecords
 
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20)
+# Path style: the other one signs for a global name that redirects while a bucket outside us-east-1 is new.
 _S3 = _RETRIES.merge(Config(signature_version="s3v4", s3={"addressing_style": "path"}))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import wiring
+from shared.adapters.dynamodb_jobs import queued_jobs
 from shared.observability import gauge_queue, instrumented, logger
 from shared.services.dispatch_jobs import dispatch_jobs, sweep_jobs
 from shared.settings import get_settings
@@ -20,6 +21,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     if "Records" not in event:
         for job_id in sweep_jobs(queue=queue, executions=executions, fail_step=wiring.fail_step()):
             logger.warning("slot put right", upload_id=job_id)
-    for job_id in dispatch_jobs(queue=queue, executions=executions, slots=get_settings().job_concurrency):
+    slots = get_settings().job_concurrency
+    for job_id in dispatch_jobs(announced=queued_jobs(event), queue=queue, executions=executions, slots=slots):
         logger.info("import started", upload_id=job_id)
     gauge_queue(len(queue.waiting(1000)))

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 _SLOTS = to_item({"jobId": "#slots"})
 
 
+def queued_jobs(event: dict[str, Any]) -> list[Job]:
+    """The jobs that an event of the table's stream (new images) shows to wait; none in any other event."""
+    images = [record["dynamodb"].get("NewImage", {}) for record in event.get("Records", [])]
+    return [_job(image) for image in images if image.get("queueState") == {"S": "waiting"}]
+
+
+def _job(item: dict[str, Any]) -> Job:
+    return Job.model_validate(from_item(item["body"]["M"]))
+
+
 class DynamoJobQueue:
     """The port `JobQueue`."""
 
@@ -103,7 +113,7 @@ class DynamoJobQueue:
                 ExpressionAttributeValues=to_item({":state": queue_state}),
                 Limit=limit,
             )
-        return [Job.model_validate(from_item(item["body"]["M"])) for item in answer["Items"]]
+        return [_job(item) for item in answer["Items"]]
 
     def _transact(self, writes: list[dict[str, Any]]) -> list[str]:
         """Write all or nothing; the reasons, one for each write, when a condition failed, and none when all is done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from shared.domain.job import Job
@@ -10,16 +11,18 @@ from shared.services.ports import Claim, Executions, ExecutionState, FailStep, J
 _LOOK_AHEAD = 25
 
 
-def dispatch_jobs(*, queue: JobQueue, executions: Executions, slots: int) -> list[str]:
+def dispatch_jobs(*, announced: Iterable[Job], queue: JobQueue, executions: Executions, slots: int) -> list[str]:
     """Start as many waiting jobs as there are free slots; return their ids.
 
-    Slot and job change in one step, and the execution bears the upload's id, so that any number of dispatchers
-    at once start each job once.
+    `announced` are jobs that were just queued: the queue's listing may lag behind and not have them yet. Slot and
+    job change in one step, and the execution bears the upload's id, so that any number of dispatchers at once start
+    each job once.
     """
     started: list[str] = []
-    while waiting := queue.waiting(_LOOK_AHEAD):
+    fresh = {job.job_id: job for job in announced}
+    while waiting := {job.job_id: job for job in queue.waiting(_LOOK_AHEAD)} | fresh:
         claims = []
-        for job in waiting:
+        for job in sorted(waiting.values(), key=lambda job: job.queue_order):
             claim = queue.claim(job, slots)
             claims.append(claim)
             if claim is Claim.FULL:
@@ -27,8 +30,9 @@ def dispatch_jobs(*, queue: JobQueue, executions: Executions, slots: int) -> lis
             if claim is Claim.CLAIMED:
                 executions.start(job.job_id, _payload(job))
                 started.append(job.job_id)
-        if Claim.CLAIMED not in claims:  # the index lags behind: another dispatcher has them all
+        if Claim.CLAIMED not in claims:  # the listing lags behind: they all have their slots
             break
+        fresh = {}
     return started
 
 

@@ -86,18 +86,36 @@ def test_slots_are_never_exceeded_and_each_job_runs_once(queue: DynamoJobQueue) 
 
     def dispatch(_: int) -> None:
         try:
-            dispatch_jobs(queue=queue, executions=executions, slots=3)
+            dispatch_jobs(announced=[], queue=queue, executions=executions, slots=3)
         except TransientError:  # two were at the slots in the same moment; the stream delivers again
             return
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(dispatch, range(8)))
-    dispatch_jobs(queue=queue, executions=executions, slots=3)
+    dispatch_jobs(announced=[], queue=queue, executions=executions, slots=3)
     assert sorted(executions.names) == ["job-00", "job-01", "job-02"]
     queue.release("job-01")
     queue.release("job-01")
-    assert dispatch_jobs(queue=queue, executions=executions, slots=3) == ["job-03"]
+    assert dispatch_jobs(announced=[], queue=queue, executions=executions, slots=3) == ["job-03"]
     assert {one.job_id for one in queue.running()} == {"job-00", "job-02", "job-03"}
+
+
+def test_a_job_that_the_listing_does_not_have_yet_is_started(queue: DynamoJobQueue) -> None:
+    """The index lags behind the table; the stream's event brings the job itself, among the others in its place."""
+    for one in (job("older", 1), job("newer", 5)):
+        queue.enqueue(one)
+    executions = Started()
+
+    class Lagging(DynamoJobQueue):
+        """A queue whose listing is always late."""
+
+        def waiting(self, limit: int) -> list[Job]:
+            """Nothing yet of the older one."""
+            return [one for one in queue.waiting(limit) if one.job_id != "older"]
+
+    late = Lagging(queue._client, table=queue._table, retention_days=90)  # noqa: SLF001
+    assert dispatch_jobs(announced=[job("older", 1)], queue=late, executions=executions, slots=1) == ["older"]
+    assert dispatch_jobs(announced=[job("older", 1)], queue=late, executions=executions, slots=5) == ["newer"]
 
 
 def test_the_sweep_starts_what_never_began_and_ends_what_is_gone(queue: DynamoJobQueue) -> None:
