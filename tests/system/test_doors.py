@@ -126,6 +126,15 @@ def test_a_cursor_cannot_lead_into_another_tenants_history(new_person: New) -> N
     assert refusal(lambda: stranger.client.history(cursor=cursor)).status == 422
 
 
+def test_an_admitted_request_tells_what_is_left(post: Callable[..., httpx.Response]) -> None:
+    """The RateLimit headers count down from ten."""
+    answers = [post(REQUEST, user="counting") for _ in range(2)]
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["9", "8"]
+    assert answers[0].headers["RateLimit-Limit"] == "10"
+    assert 0 < int(answers[0].headers["RateLimit-Reset"]) <= 3600
+    assert answers[0].headers["Cache-Control"] == "no-store"
+
+
 def test_ten_uploads_an_hour_and_no_more(new_person: New) -> None:
     """The eleventh is told when to come back."""
     person = new_person(user="eager")
