@@ -43,6 +43,11 @@ class RequestRefused(LinefeedError):
         self.headers = headers or {}
 
 
+def cursor_refused() -> RequestRefused:
+    """The refusal of a cursor that no page gave."""
+    return RequestRefused("The cursor is not one that an earlier page gave.", status=422, code="cursor_invalid")
+
+
 class UploadRejected(LinefeedError):
     """A file that cannot be imported as it is; the person who sent it must change it. Never retried.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from shared.errors import RequestRefused
+from shared.errors import cursor_refused
 
 
 class _PlainDeserializer(TypeDeserializer):
@@ -47,17 +47,17 @@ def to_cursor(key: Item | None) -> str | None:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode() if key else None
 
 
-def from_cursor(cursor: str, partition: tuple[str, str]) -> Item:
-    """The key in a cursor.
+def from_cursor(cursor: str, attributes: tuple[str, ...], partition: str) -> Item:
+    """The key in a cursor: texts of `attributes`, of which the first is the partition's key.
 
-    Raises RequestRefused 422 for a text that no listing of this partition (attribute, value) gave: a cursor
-    comes back through the caller's hands and must not lead into another tenant's partition.
+    Raises RequestRefused 422 for a text that no listing of this partition gave: a cursor comes back through the
+    caller's hands and must not lead into another tenant's partition.
     """
-    name, value = partition
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        if key[name] == {"S": value} and all(isinstance(part, dict) for part in key.values()):
-            return dict(key)
-    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
-        pass
-    raise RequestRefused("The cursor is not one that an earlier page gave.", status=422, code="cursor_invalid")
+        texts = {name: str(key[name]["S"]) for name in attributes}
+    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+        raise cursor_refused() from error
+    if texts[attributes[0]] != partition:
+        raise cursor_refused()
+    return to_item(texts)

@@ -6,6 +6,7 @@ counters. Audit: `{tenantId}#{uploadId}`, `{time}#{event}` → the event; only e
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -20,6 +21,7 @@ from shared.services.ports import Page
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_UPLOAD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _COUNTERS = ("records", "imported", "duplicates", "refused", "warnings")
 
 
@@ -41,7 +43,7 @@ class DynamoUploads:
 
     def get(self, tenant_id: str, upload_id: str) -> Upload | None:
         """The upload as it is now; None when the tenant has none of this id."""
-        if "#" in upload_id:
+        if not _UPLOAD_ID.match(upload_id):
             return None
         with translated("The status table"):
             key = to_item({"tenantId": tenant_id, "uploadId": upload_id})
@@ -63,18 +65,16 @@ class DynamoUploads:
 
     def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
         """The tenant's uploads, newest first."""
-        after: dict[str, Any] = {"ExclusiveStartKey": from_cursor(cursor, ("tenantId", tenant_id))} if cursor else {}
-        with translated("The status table"):
-            answer = self._client.query(
-                TableName=self._table,
-                IndexName="byCreation",
-                KeyConditionExpression="tenantId = :tenant",
-                ExpressionAttributeValues=to_item({":tenant": tenant_id}),
-                ScanIndexForward=False,
-                Limit=limit,
-                **after,
-            )
-        return Page([_upload(item) for item in answer["Items"]], to_cursor(answer.get("LastEvaluatedKey")))
+        items, after = self._query(
+            ("tenantId", "createdAt", "uploadId"),
+            tenant_id,
+            limit,
+            cursor,
+            TableName=self._table,
+            IndexName="byCreation",
+            ScanIndexForward=False,
+        )
+        return Page([_upload(item) for item in items], after)
 
     def add_progress(self, upload: Upload, chunk_index: int, totals: Totals) -> None:
         """Count a chunk's records, once: the item remembers the chunks that it has counted."""
@@ -115,19 +115,30 @@ class DynamoUploads:
 
     def events(self, tenant_id: str, upload_id: str, limit: int, cursor: str | None) -> Page[AuditEvent]:
         """An upload's events, oldest first."""
-        partition = f"{tenant_id}#{upload_id}"
-        after: dict[str, Any] = {"ExclusiveStartKey": from_cursor(cursor, ("uploadKey", partition))} if cursor else {}
-        with translated("The audit table"):
+        items, after = self._query(
+            ("uploadKey", "eventId"),
+            f"{tenant_id}#{upload_id}",
+            limit,
+            cursor,
+            TableName=self._audit_table,
+            ConsistentRead=True,
+        )
+        return Page([AuditEvent.model_validate(from_item(item["body"]["M"])) for item in items], after)
+
+    def _query(
+        self, key: tuple[str, ...], partition: str, limit: int, cursor: str | None, **request: Any
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of the items of a partition, and the cursor behind it; `key` names the attributes of both keys."""
+        if cursor:
+            request["ExclusiveStartKey"] = from_cursor(cursor, key, partition)
+        with translated("The status table"):
             answer = self._client.query(
-                TableName=self._audit_table,
-                KeyConditionExpression="uploadKey = :key",
-                ExpressionAttributeValues=to_item({":key": partition}),
-                ConsistentRead=True,
+                KeyConditionExpression=f"{key[0]} = :partition",
+                ExpressionAttributeValues=to_item({":partition": partition}),
                 Limit=limit,
-                **after,
+                **request,
             )
-        events = [AuditEvent.model_validate(from_item(item["body"]["M"])) for item in answer["Items"]]
-        return Page(events, to_cursor(answer.get("LastEvaluatedKey")))
+        return list(answer["Items"]), to_cursor(answer.get("LastEvaluatedKey"))
 
     def _key(self, sort_key: str, upload: Upload) -> dict[str, Any]:
         return to_item({"tenantId": upload.tenant_id, "uploadId": sort_key})

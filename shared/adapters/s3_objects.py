@@ -106,9 +106,15 @@ class S3Objects:
 
     @contextmanager
     def open_read(self, key: str, start: int = 0) -> Iterator[BinaryIO]:
-        """Stream an object of ours from byte `start`."""
-        with translated("The file store"):
-            body = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={start}-")["Body"]
+        """Stream an object of ours from byte `start`; nothing comes from behind its end."""
+        try:
+            with translated("The file store"):
+                body = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={start}-")["Body"]
+        except ClientError as error:
+            if error_code(error) != "InvalidRange":
+                raise
+            yield io.BytesIO()
+            return
         with _streaming(), body:
             yield io.BufferedReader(_Window(body, None), _READ_BUFFER)
 

@@ -8,12 +8,14 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
+from pydantic import ValidationError
+
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.identity import Identity
 from shared.domain.refused import RefusedRow
 from shared.domain.upload import Totals, Upload, UploadState
-from shared.errors import RequestRefused
+from shared.errors import RequestRefused, cursor_refused
 from shared.services.ports import AuditLog, Clock, Objects, Page, Uploads
 
 _DOWNLOAD_SECONDS = 300
@@ -112,8 +114,15 @@ def refused_rows(upload: Upload, limit: int, cursor: str | None, objects: Object
             if len(items) == limit:
                 return Page(items, f"{int(key.removeprefix(prefix)[: -len('.jsonl')])}:{offset}")
             offset += len(line)
-            items.append(RefusedRow.model_validate_json(line))
+            items.append(_refused_row(line))
     return Page(items, None)
+
+
+def _refused_row(line: bytes) -> RefusedRow:
+    try:
+        return RefusedRow.model_validate_json(line)
+    except ValidationError as error:  # a cursor that leads into the middle of a line was not given by us
+        raise cursor_refused() from error
 
 
 def _lines(objects: Objects, key: str, start: int) -> Iterator[bytes]:
@@ -128,7 +137,7 @@ def _place(cursor: str | None) -> tuple[int, int]:
         chunk, start = (int(part) for part in cursor.split(":"))
         if 0 <= chunk < 10**6 and start >= 0:
             return chunk, start
-    raise RequestRefused("The cursor is not one that an earlier page gave.", status=422, code="cursor_invalid")
+    raise cursor_refused()
 
 
 def refused_rows_url(upload: Upload, identity: Identity, objects: Objects, audit: AuditLog, clock: Clock) -> str:

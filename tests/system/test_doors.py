@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from collections.abc import Callable
+from functools import partial as partial_of
 from typing import Any
 
 import httpx
@@ -105,6 +108,39 @@ def test_a_request_that_cannot_be_served_says_why(
 def test_a_body_that_is_no_request_is_refused(post: Callable[..., httpx.Response], body: Any) -> None:
     """Whatever JSON comes, the answer has the error shape."""
     assert error_of(post(body)) == (422, "request_invalid")
+
+
+def test_a_body_that_is_no_text_is_refused(stack: dict[str, Any], token: Callable[..., str]) -> None:
+    """Bytes that are not UTF-8 are the caller's fault, not ours."""
+    headers = {"Authorization": f"Bearer {token()}", "Content-Type": "application/octet-stream"}
+    answer = httpx.post(stack["apiUrl"] + IMPORTS_PATH, content=b"\xff\xfe", headers=headers, trust_env=False)
+    assert error_of(answer) == (422, "request_invalid")
+
+
+@pytest.mark.parametrize("upload_id", ["x", "x" * 3000, "progress#1", "../..", "%00", "🙂"])
+def test_an_odd_upload_id_is_not_found(person: Person, upload_id: str) -> None:
+    """Whatever stands there."""
+    assert refusal(lambda: person.client.status(upload_id)).status == 404
+
+
+def test_a_made_up_cursor_is_refused(person: Person) -> None:
+    """On every listing; none of them ends in a fault of ours."""
+    table = rows(2)
+    table[0][3] = "x"
+    upload_id = person.import_file(csv_bytes(table))["uploadId"]
+    partial = base64.urlsafe_b64encode(json.dumps({"tenantId": {"S": person.tenant}}).encode()).decode()
+    for cursor in ("x", "1:-1", "a:b", "0:3", "9999999:0", partial, "🙂"):
+        for look in (person.client.history, partial_of(person.client.refused_rows, upload_id)):
+            assert refusal(lambda look=look, cursor=cursor: look(cursor=cursor)).status == 422  # type: ignore[misc]
+    assert person.client.refused_rows(upload_id, cursor="0:99999")["refusedRows"] == []
+
+
+@pytest.mark.parametrize("limit", ["0", "201", "-1", "x", "1.5", "²", "9" * 400])
+def test_an_odd_limit_is_refused(stack: dict[str, Any], token: Callable[..., str], limit: str) -> None:
+    """With the bounds in the sentence."""
+    headers = {"Authorization": f"Bearer {token()}"}
+    answer = httpx.get(stack["apiUrl"] + IMPORTS_PATH, params={"limit": limit}, headers=headers, trust_env=False)
+    assert error_of(answer) == (422, "limit_invalid")
 
 
 def test_another_tenants_upload_is_not_there(new_person: New) -> None:
