@@ -70,16 +70,16 @@ class S3Objects:
         with self._reader(source.key, source.version_id, start, end) as stream:
             yield io.BufferedReader(_Window(stream, end - start), _READ_BUFFER)
 
-    def move_to_quarantine(self, source: SourceObject, key: str) -> None:
-        """Move the pinned version to another key; harmless when repeated."""
+    def copy(self, source: SourceObject, key: str) -> None:
+        """Copy the pinned version to another key."""
         origin = {"Bucket": self._bucket, "Key": source.key, "VersionId": source.version_id}
-        try:
-            with translated("The file store"):
-                self._client.copy_object(Bucket=self._bucket, Key=key, CopySource=origin)  # type: ignore[arg-type]
-                self._client.delete_object(Bucket=self._bucket, Key=source.key, VersionId=source.version_id)
-        except ClientError as error:
-            if error_code(error) not in _MISSING:
-                raise
+        with translated("The file store"):
+            self._client.copy_object(Bucket=self._bucket, Key=key, CopySource=origin)  # type: ignore[arg-type]
+
+    def delete(self, source: SourceObject) -> None:
+        """Delete the pinned version for good; harmless when repeated."""
+        with translated("The file store"):
+            self._client.delete_object(Bucket=self._bucket, Key=source.key, VersionId=source.version_id)
 
     def read(self, key: str) -> bytes:
         """The object's bytes; for small objects of ours."""

@@ -134,8 +134,11 @@ class Objects(Protocol):
     def open_range(self, source: SourceObject, start: int, end: int) -> AbstractContextManager[BinaryIO]:
         """Stream the bytes `[start, end)` of the pinned version."""
 
-    def move_to_quarantine(self, source: SourceObject, key: str) -> None:
-        """Move the pinned version to another key; harmless when repeated."""
+    def copy(self, source: SourceObject, key: str) -> None:
+        """Copy the pinned version to another key."""
+
+    def delete(self, source: SourceObject) -> None:
+        """Delete the pinned version for good; harmless when repeated."""
 
     def read(self, key: str) -> bytes:
         """The object's bytes; for small objects of ours."""

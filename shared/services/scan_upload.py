@@ -49,6 +49,8 @@ def scan_upload(
         queue.enqueue(_job(upload))  # the first delivery may have died between the move and this
         return _note_if_other(upload, version_id, audit, clock)
     if upload.state not in (UploadState.AWAITING_UPLOAD, UploadState.SCANNING):
+        if upload.source and any(objects.keys(object_keys.quarantine(key))):
+            objects.delete(upload.source)  # a delivery that rejected it may have died before this
         return _note_if_other(upload, version_id, audit, clock)
     source = objects.describe(key, version_id)
     if source is None:
@@ -74,10 +76,11 @@ def _decide(
     try:
         _check(upload, source, objects, limit)
     except UploadRejected as problem:
-        objects.move_to_quarantine(source, object_keys.quarantine(source.key))
+        objects.copy(source, object_keys.quarantine(source.key))
         failure = Failure(code=problem.code, message=problem.message, support_id=uuid.uuid4().hex[:12])
         rejected = _event(upload, AuditAct.FILE_REJECTED, clock, code=failure.code, supportId=failure.support_id)
         uploads.move(upload, UploadState.FAILED, rejected, failure=failure, source=source, ended_at=clock())
+        objects.delete(source)
         return ScanOutcome.REJECTED
     accepted = _event(upload, AuditAct.FILE_ACCEPTED, clock, versionId=source.version_id, etag=source.etag)
     upload = uploads.move(upload, UploadState.QUEUED, accepted, source=source)

@@ -157,6 +157,22 @@ def test_one_correlation_id_leads_from_the_request_to_the_ledger(
         assert correlation_id in logs(function)
 
 
+def test_records_by_outcome_seconds_by_stage_and_the_queue_are_measured(
+    person: Person, logs: Callable[[str], str]
+) -> None:
+    """In CloudWatch's embedded metric format, with the function as dimension."""
+    table = rows(10)
+    table[0][3] = "x"
+    upload = person.import_file(csv_bytes([*table, *rows(1, start=5)]))
+    metrics = [json.loads(line) for line in logs("finish_import").splitlines() if line.startswith('{"_aws"')]
+    [measured] = [m for m in metrics if (m["RecordsImported"], m["RecordsDuplicate"]) == ([9], [1])][-1:]
+    assert (measured["RecordsRefused"], measured["service"]) == ([1], "finish_import")
+    assert measured["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Linefeed"
+    assert '"Seconds"' in logs("load_chunk")
+    assert '"QueueDepth"' in logs("dispatch_job")
+    assert upload["uploadId"] in logs("load_chunk")
+
+
 def test_the_audit_trail_tells_each_act_in_order(person: Person) -> None:
     """Who asked, what was decided, how it ended."""
     upload = person.import_file(csv_bytes(rows(10)))
