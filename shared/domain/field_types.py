@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from shared.domain.plan import RatioScale
 from shared.domain.problems import ROW_PROBLEMS, Problem, Severity
+from shared.domain.upload import RatioScale
 
 PLACES = 6
 DIGITS = 12

@@ -53,6 +53,11 @@ _KNOWN = _known_headers()
 _OURS = {normalize_header(name) for name in (ROW_COLUMN, CODES_COLUMN, REASONS_COLUMN)}
 
 
+def recognized_fields(cells: Sequence[str]) -> int:
+    """How many fields of the record the cells name, read as a header: how much a row looks like one."""
+    return len({known[0] for cell in cells if (known := _KNOWN.get(normalize_header(cell)))})
+
+
 def map_headers(headers: Sequence[str], defaults: Mapping[str, str]) -> ColumnMapping | HeaderProblem:
     """Map the header cells of a file; `defaults` are texts by field (snake_case) for the whole file.
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from shared.domain.upload import SourceObject, UploadOptions, Value
-
-RatioScale = Literal["fraction", "percent"]
+from shared.domain.upload import RatioScale, SourceObject, UploadOptions, Value
 
 
 class Dialect(Value):

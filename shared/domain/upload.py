@@ -110,19 +110,51 @@ class Priority(StrEnum):
 ShortText = Annotated[str, Field(min_length=1, max_length=100)]
 
 
+DecimalMark = Literal[".", ","]
+DateOrder = Literal["YMD", "DMY", "MDY"]
+RatioScale = Literal["fraction", "percent"]
+
+
 class UploadOptions(Value):
-    """What the caller chose for an import."""
+    """What the caller chose for an import. What is None is decided from the file, or asked for where it cannot be."""
 
     work_unit_id: ShortText
     import_type: Literal["csv", "json", "excel"]
     deduplicate: bool = True
-    validate_data: bool = True
+    identity: Literal["key", "occurrence"] = Field(
+        default="key",
+        description="What makes two rows the same: the record's key, or all of their content, counted within the file.",
+    )
+    validate_data: bool = Field(default=True, description="Without it the types are checked, but no business rules.")
+    dry_run: bool = Field(
+        default=False, description="Do all the work, write no record, and report what would have come of it."
+    )
+    on_error: Literal["skip", "abort"] = Field(
+        default="skip", description="`abort`: one refused row, and nothing of the file stays."
+    )
+    max_errors: int | None = Field(default=None, ge=0, description="Stop when more rows than this were refused.")
     priority: Priority = Priority.NORMAL
     time_zone: str | None = Field(
         default=None, max_length=64, description="IANA zone of timestamps that carry none, such as `Europe/Berlin`."
     )
     defaults: dict[str, Annotated[str, Field(max_length=1000)]] = Field(
         default_factory=dict, description="Record fields that are the same for the whole file, by API name."
+    )
+    mapping: dict[Annotated[str, Field(max_length=1000)], str | None] = Field(
+        default_factory=dict,
+        description="Column header → record field by API name, or null to keep the column as an attribute.",
+    )
+    encoding: str | None = Field(default=None, max_length=40, description="Text encoding, such as `windows-1250`.")
+    delimiter: Literal[",", ";", "\t", "|"] | None = None
+    decimal_mark: DecimalMark | None = None
+    date_order: DateOrder | None = None
+    ratio_scale: RatioScale | None = None
+    sheet: str | None = Field(default=None, max_length=100, description="Worksheet that holds the records.")
+    profile: ShortText | None = Field(
+        default=None, description="Profile to read the file by; without it the one that fits the header is taken."
+    )
+    save_profile: ShortText | None = Field(
+        default=None, description="Name under which what was decided for this file is kept as a profile."
     )
 
 
