@@ -138,6 +138,7 @@ class ProductionRecord(BaseModel):
 
 
 RATIO_FIELDS = frozenset({"availability", "performance", "quality", "oee_score"})
+OEE_FACTORS = frozenset({"availability", "performance", "quality"})
 REQUIRED_FIELDS = tuple(name for name, field in ProductionRecord.model_fields.items() if field.is_required())
 
 _BY_API_NAME = {to_camel(name): name for name in ProductionRecord.model_fields}
