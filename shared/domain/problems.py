@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pydantic_core import PydanticCustomError
+
 
 class Severity(StrEnum):
     """An error keeps its row out; a warning is counted and the row goes in."""
@@ -35,8 +37,9 @@ ROW_PROBLEMS: dict[str, str] = {
     "required": "A value is required here",
     "text_too_long": "At most {max_length} characters fit here",
     "text_has_nul": "The text holds a NUL character, which no database text can; remove it",
-    "number_unreadable": "This is no number; write it like 1234.5",
-    "number_has_comma": "The comma may divide decimals or thousands; write {decimal} or {thousands}",
+    "number_unreadable": "This cannot be read as a number; write it like {example}",
+    "number_has_comma": "The numbers of this column have a decimal point, this one has a comma; write {choices}",
+    "number_has_point": "The numbers of this column have a decimal comma, this one has a point; write {choices}",
     "number_too_precise": "At most {places} decimal places fit here",
     "number_too_large": "The number is too large; at most {digits} digits fit before the point",
     "number_too_small": "The number must be {minimum} or more",
@@ -46,6 +49,10 @@ ROW_PROBLEMS: dict[str, str] = {
         "This is no timestamp that can be read without guessing; write it like 2026-03-01T14:30:00+01:00"
     ),
     "timestamp_impossible": "There is no such date or time",
+    "timestamp_not_in_order": (
+        "The dates of this column are read {order}, and this one cannot be; write it like 2026-03-01T14:30:00+01:00"
+    ),
+    "timestamp_two_digit_year": "The year has two digits, so the date cannot be read without guessing; write all four",
     "timestamp_out_of_range": "The year must be between {first} and {last}",
     "timestamp_without_zone": (
         "The timestamp has no time zone; write it like 2026-03-01T14:30:00+01:00, or give timeZone with the upload"
@@ -80,7 +87,28 @@ FILE_PROBLEMS: dict[str, str] = {
     ),
     "file_column_twice": "The columns “{first}” and “{second}” both mean {field}. Rename or remove one of them.",
     "file_column_and_default": "{field} is both a column (“{column}”) and a default. Give it one way.",
+    "column_number_ambiguous": (
+        "The numbers in the column “{column}”, such as {examples}, can be read in two ways: {example} is {point} with "
+        "a decimal point and {comma} with a decimal comma. Give decimalMark (“.” or “,”) with the upload."
+    ),
+    "column_number_mixed": (
+        "The column “{column}” has numbers with a decimal point: {points}, and with a decimal comma: {commas}. Write "
+        "them alike, or give decimalMark (“.” or “,”) with the upload; the rows with the other are refused then."
+    ),
+    "column_date_ambiguous": (
+        "The dates in the column “{column}” can be read in two ways: “{example}” is {day_first} "
+        "with the day first and {month_first} with the month first. Give dateOrder (DMY or MDY) with the upload."
+    ),
+    "column_date_mixed": (
+        "The column “{column}” has dates with the day first: {day_first}, and with the month first: {month_first}. "
+        "Write them alike, or give dateOrder (DMY or MDY) with the upload; rows that do not fit are refused then."
+    ),
 }
+
+
+def refuse(code: str, **values: object) -> PydanticCustomError:
+    """The error that pydantic carries to the row's problems; `values` fill the sentence of the code."""
+    return PydanticCustomError(code, "{sentence}", {"sentence": ROW_PROBLEMS[code].format(**values)})
 
 
 def row_problem(code: str, *, field: str | None = None, value: str | None = None, **values: object) -> Problem:

@@ -16,7 +16,6 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from shared.domain.field_types import (
-    PLACES,
     LongText,
     PositiveQuantity,
     Quantity,
@@ -26,6 +25,7 @@ from shared.domain.field_types import (
     ShortText,
     Timestamp,
 )
+from shared.domain.number_style import PLACES
 from shared.domain.problems import Problem, row_problem
 from shared.domain.rules import broken_rules
 

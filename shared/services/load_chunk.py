@@ -88,7 +88,13 @@ RowReader = Callable[[TextRecord], tuple[ProductionRecord | None, tuple[Problem,
 def row_reader(plan: ImportPlan, now: datetime) -> RowReader:
     """How a row of this file becomes a record, or the problems that keep it out; `now` judges what is in the future."""
     zone = plan.options.time_zone
-    reading = Reading(zone=ZoneInfo(zone) if zone else None, ratio_scale=plan.ratio_scale, now=now)
+    reading = Reading(
+        zone=ZoneInfo(zone) if zone else None,
+        ratio_scale=plan.ratio_scale,
+        number_style={},
+        date_order=None,
+        now=now,
+    )
     defaults = {field_name(name): text for name, text in plan.options.defaults.items()}
     columns = [(position, name) for position, name in enumerate(plan.columns) if name]
     headers = len(plan.header)

@@ -12,6 +12,7 @@ from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.field_types import RatioEvidence
 from shared.domain.headers import ColumnMapping, HeaderProblem, map_headers
+from shared.domain.number_style import POINT
 from shared.domain.plan import Chunk, Dialect, ImportPlan
 from shared.domain.problems import file_problem
 from shared.domain.record import RATIO_FIELDS, api_name, field_name
@@ -68,7 +69,7 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
         survey = _survey(source, dialect, upload.options, objects, chunk_bytes)
     if survey.records == 0:
         raise UploadRejected(file_problem("file_no_records"), code="file_no_records")
-    scales = {name: evidence.decide() for name, evidence in survey.ratios.items()}
+    scales = {name: evidence.decide(POINT, upload.options.ratio_scale) for name, evidence in survey.ratios.items()}
     decisions += [Decision(subject=f"scale of {api_name(n)}", choice=s, evidence=e) for n, (s, e) in scales.items()]
     if upload.options.time_zone:
         decisions.append(Decision(subject="time zone", choice=upload.options.time_zone, evidence="given by the caller"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -11,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.field_types import RatioEvidence, Reading
+from shared.domain.number_style import POINT
 from shared.domain.problems import Severity
 from shared.domain.record import ProductionRecord, read_record
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-READING = Reading(zone=None, ratio_scale={}, now=NOW)
-BERLIN = Reading(zone=ZoneInfo("Europe/Berlin"), ratio_scale={}, now=NOW)
+READING = Reading(zone=None, ratio_scale={}, number_style={}, date_order=None, now=NOW)
+BERLIN = Reading(zone=ZoneInfo("Europe/Berlin"), ratio_scale={}, number_style={}, date_order=None, now=NOW)
 KEY = {"timestamp": "2026-03-01T06:00:00Z", "machine_name": "Press 1"}
 
 
@@ -230,12 +232,12 @@ def test_the_scale_of_ratios_is_decided_for_the_column(column: list[str], scale:
     evidence = RatioEvidence()
     for text in column:
         evidence.see(text)
-    assert evidence.decide()[0] == scale
+    assert evidence.decide(POINT, None)[0] == scale
 
 
 def test_a_ratio_that_fits_the_columns_scale_badly_is_refused() -> None:
     """0.7 among percents may be 0.7 % or 70 %; 85 among fractions may be 85 % or 8500 %."""
-    percents = Reading(zone=None, ratio_scale={"quality": "percent", "performance": "percent"}, now=NOW)
+    percents = replace(READING, ratio_scale={"quality": "percent", "performance": "percent"})
     assert read(percents, quality="85", performance="120").quality == Decimal("0.85")
     assert codes(percents, quality="0.7") == [("quality", "ratio_ambiguous")]
     assert codes(performance="85") == [("performance", "ratio_ambiguous")]
