@@ -42,17 +42,22 @@ def read_numbers(text: pl.Series, style: NumberStyle) -> pl.DataFrame:
     return frame.select(
         text=number if style == POINT else _with_point(number, style),
         percent=cells.str.ends_with("%").fill_null(value=False),
-        absent=cells.is_null() | (cells == ""),  # noqa: PLC1901 (an expression)
+        absent=cells.is_null() | (cells == ""),
     ).with_columns(value=pl.col("text").cast(pl.Float64, strict=False))
 
 
 def _with_point(number: pl.Expr, style: NumberStyle) -> pl.Expr:
-    """The number as Postgres reads it; null where it is not written in this style."""
+    """The number as Postgres reads it, null where it is not in the style; the grammar is `number_style`'s."""
+    if style.thousands in _SPELLINGS:
+        number = number.str.replace_all(_SPELLINGS[style.thousands], style.thousands)
     mark, group = re.escape(style.decimal), re.escape(style.thousands)
-    whole = f"(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)" if group else "[0-9]+"
-    fits = number.str.contains(f"^[+-]?(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)$")
+    grouped = f"|(?:[1-9][0-9]{{0,2}}|0[0-9]{{1,2}})(?:{group}[0-9]{{3}})+(?:{mark}[0-9]*)?" if group else ""
+    fits = number.str.contains(f"^[+-]?(?:[0-9]+(?:{mark}[0-9]*)?|{mark}[0-9]+{grouped})$")
     bare = number.str.replace_all(style.thousands, "", literal=True) if group else number
     return pl.when(fits).then(bare.str.replace(style.decimal, ".", literal=True))
+
+
+_SPELLINGS = {" ": "[\u00a0\u2009\u202f]", "'": "\u2019"}
 
 
 def is_exact(text: pl.Expr, value: pl.Expr, *, positive: bool) -> pl.Expr:
@@ -72,7 +77,7 @@ def micros(value: pl.Expr) -> pl.Expr:
 
 
 def divided(number: pl.Expr, by: int) -> pl.Expr:
-    """The double nearest to the quotient. (By a single number Polars divides less exactly: it multiplies by 1/n.)"""
+    """The double nearest to the quotient; by a single number Polars would multiply with its rounded inverse."""
     return number / (number * 0.0 + by)
 
 

@@ -141,10 +141,8 @@ class TableReader:
             pl.col(ROW).alias(SOURCE_ROW), attributes(frame, self._plan.attribute_names).alias(ATTRIBUTES)
         )
         warnings = [rule.meta.output_name() for rule in self._warnings]
-        counted = columns.select(
-            warned=pl.any_horizontal(False, *warnings).sum(), *(pl.col(warnings).sum(),) if warnings else ()
-        )
-        numbers = counted.row(0, named=True)
+        warned = pl.any_horizontal(pl.lit(value=False), *warnings).sum().alias("warned")
+        numbers = columns.select(warned, *(pl.col(code).sum() for code in warnings)).row(0, named=True)
         return ReadRows(
             texts=texts.hstack(columns.select(pl.col(f"text of {name}").alias(name) for name in self._stored)),
             values=texts.select(SOURCE_ROW).hstack(columns.select(self._stored)),
@@ -191,7 +189,7 @@ def _named(rule: pl.Expr) -> pl.Expr:
 
 def _read_texts(cells: pl.Series, spec: RecordField) -> pl.DataFrame:
     text = pl.col("text")
-    present = text.str.strip_chars(SPACES) != ""  # noqa: PLC1901 (an expression)
+    present = text.str.strip_chars(SPACES) != ""
     read = cells.alias("text").to_frame().select(pl.when(present).then(text))
     fits = text.str.len_chars() <= spec.max_length
     return read.with_columns(value=text, sure=fits.fill_null(value=not spec.required))

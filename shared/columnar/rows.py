@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from shared.domain.field_types import Reading
 from shared.domain.plan import ImportPlan

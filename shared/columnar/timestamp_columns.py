@@ -61,7 +61,7 @@ def _read_iso(text: pl.Series, zone: ZoneInfo | None) -> pl.DataFrame:
     return frame.select(pl.when(value.is_not_null()).then(name), value=value)
 
 
-_RESULT = {"text": pl.String, "value": pl.Datetime("us", "UTC")}
+_RESULT = {"text": pl.String(), "value": pl.Datetime("us", "UTC")}
 
 
 def _microseconds(offset: str) -> timedelta:
@@ -106,7 +106,7 @@ def _read_local(frame: pl.DataFrame, zone: ZoneInfo | None) -> pl.DataFrame:
 
 
 def _nothing(height: int) -> pl.DataFrame:
-    return pl.DataFrame({name: pl.repeat(None, height, dtype=kind, eager=True) for name, kind in _RESULT.items()})
+    return pl.DataFrame(schema=_RESULT).clear(height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,11 +63,12 @@ class TextTable:
 
     `frame` has the column `row` (Int64: the line on which a record starts) and text columns named `"0"`, `"1"`, … by
     position, null where a cell is empty or missing. `odd` are the records that do not fit the shape or could not be
-    cut into cells.
+    cut into cells. `trailing` of the records in `frame` end with a delimiter, where the shape lets them.
     """
 
     frame: pl.DataFrame
     odd: list[TextRecord]
+    trailing: int = 0
 
     @property
     def records(self) -> int:
@@ -141,15 +142,21 @@ def _plain_table(text: bytes, skeleton: bytes, delimiter: str, shape: Shape, lin
     else:
         lines = _source_lines(frame, line, broken_lines=text.count(b"\n") - skeleton.count(b"\n"))
         frame = frame.select(lines.alias(ROW), pl.all())
+    frame = frame.with_columns(_width=shape.columns if widths is None else widths - shape.numbered)
     fits = _fitting(frame, widths, shape)
-    frame = frame.drop(str(shape.columns))
     if fits is None:
-        return TextTable(_without_blanks(frame), [])
+        return _table(frame, [], shape)
     if quoted:
         return None
-    odd = zip(frame.get_column(ROW).filter(~fits), _lines(skeleton).filter(~fits), strict=True)
-    records = [_odd_record(row, text.split(delimiter), shape) for row, text in odd]
-    return TextTable(_without_blanks(frame.filter(fits)), [record for record in records if not record.blank])
+    others = zip(frame.get_column(ROW).filter(~fits), _lines(skeleton).filter(~fits), strict=True)
+    records = [_odd_record(row, cells.split(delimiter), shape) for row, cells in others]
+    return _table(frame.filter(fits), [record for record in records if not record.blank], shape)
+
+
+def _table(frame: pl.DataFrame, odd: list[TextRecord], shape: Shape) -> TextTable:
+    kept = _without_blanks(frame.drop(str(shape.columns)))
+    trailing = int((kept.get_column("_width") > shape.columns).sum()) if shape.trailing else 0
+    return TextTable(kept.drop("_width"), odd, trailing)
 
 
 def _read_csv(text: bytes, delimiter: str, columns: int, *, quoted: bool) -> pl.DataFrame:
@@ -205,19 +212,17 @@ def _lines(skeleton: bytes) -> pl.Series:
 
 def _fitting(frame: pl.DataFrame, widths: pl.Series | None, shape: Shape) -> pl.Series | None:
     """Which records fit the shape; None where all do."""
-    if widths is None:
-        fits = pl.repeat(value=True, n=frame.height, eager=True)
-    else:
-        widths -= int(shape.numbered)
-        fits = widths.is_between(shape.fewest, shape.most) & frame.get_column(str(shape.columns)).is_null()
-    if shape.numbered:
-        fits &= frame.get_column(ROW) > 0
+    if widths is None and not shape.numbered:
+        return None
+    fits = frame.select(
+        pl.col("_width").is_between(shape.fewest, shape.most) & pl.col(str(shape.columns)).is_null() & (pl.col(ROW) > 0)
+    ).to_series()
     return None if fits.all() else fits
 
 
 def _without_blanks(frame: pl.DataFrame) -> pl.DataFrame:
     """Without the records that have nothing but space in their cells."""
-    cells = pl.exclude(ROW)
+    cells = pl.exclude(ROW, "_width")
     blank = cells.is_null() | (cells.str.strip_chars(SPACES) == "")
     first = pl.col(frame.columns[1])
     candidates = frame.select((first.is_null() | (first.str.strip_chars(SPACES) == "")).any()).item()
@@ -237,6 +242,7 @@ def _strict_table(records: Iterable[TextRecord], shape: Shape) -> TextTable:
     rows: list[list[str | None]] = []
     lines: list[int] = []
     odd: list[TextRecord] = []
+    trailing = 0
     for record in _staged(records) if shape.numbered else records:
         if record.malformed or not shape.fits(record.cells):
             if record.malformed or not record.blank:
@@ -245,9 +251,10 @@ def _strict_table(records: Iterable[TextRecord], shape: Shape) -> TextTable:
             cells = record.cells[: shape.columns]
             rows.append([cell or None for cell in cells] + [None] * (shape.columns - len(cells)))
             lines.append(record.line)
+            trailing += len(record.cells) > shape.columns
     schema = dict.fromkeys(map(str, range(shape.columns)), pl.String)
     frame = pl.DataFrame(rows, schema=schema, orient="row")
-    return TextTable(frame.select(pl.Series(ROW, lines, dtype=pl.Int64), pl.all()), odd)
+    return TextTable(frame.select(pl.Series(ROW, lines, dtype=pl.Int64), pl.all()), odd, trailing)
 
 
 def _staged(records: Iterable[TextRecord]) -> Iterator[TextRecord]:

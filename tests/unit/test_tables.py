@@ -18,21 +18,23 @@ COMMA = Dialect(encoding="utf-8", delimiter=",")
 
 def strictly(
     data: bytes, dialect: Dialect, shape: Shape, line: int
-) -> tuple[list[tuple[object, ...]], list[TextRecord]]:
+) -> tuple[list[tuple[object, ...]], list[TextRecord], int]:
     """What `read_records` says, sorted into what fits the shape and what does not."""
     fitting: list[tuple[object, ...]] = []
     odd: list[TextRecord] = []
+    trailing = 0
     for record in read_records(io.BytesIO(data), dialect, offset=int(line > 1), line=line):
         if record.malformed or (not record.blank and not shape.fits(record.cells)):
             odd.append(TextRecord(record.line, 0, record.cells, record.malformed))
         elif not record.blank:
             cells = [cell or None for cell in record.cells[: shape.columns]]
+            trailing += len(record.cells) > shape.columns
             fitting.append((record.line, *cells, *[None] * (shape.columns - len(cells))))
-    return fitting, odd
+    return fitting, odd, trailing
 
 
-def shown(table: TextTable) -> tuple[list[tuple[object, ...]], list[TextRecord]]:
-    return table.frame.rows(), [TextRecord(r.line, 0, r.cells, r.malformed) for r in table.odd]
+def shown(table: TextTable) -> tuple[list[tuple[object, ...]], list[TextRecord], int]:
+    return table.frame.rows(), [TextRecord(r.line, 0, r.cells, r.malformed) for r in table.odd], table.trailing
 
 
 cells = st.one_of(
