@@ -108,9 +108,13 @@ def _refusal(text: str, style: NumberStyle) -> PydanticCustomError:
     other = _other(style.decimal)
     readings = [_plain(text, other, style.decimal), _plain(text, style.decimal, other)]
     choices = [reading.replace(".", style.decimal) for reading in dict.fromkeys(readings) if reading]
-    if other not in text or not choices:
+    if other not in text or not choices or len(text) > _READABLE:
         return refuse("number_unreadable", example=f"1234{style.decimal}5")
     return refuse("number_has_comma" if other == "," else "number_has_point", choices=" or ".join(choices))
+
+
+_READABLE = 60
+"""Characters up to which a number is repeated in a sentence."""
 
 
 def _other(mark: DecimalMark) -> DecimalMark:
@@ -123,6 +127,12 @@ class NumberDecision:
 
     style: NumberStyle
     evidence: str
+
+    @property
+    def choice(self) -> str:
+        """The style in words."""
+        thousands = f", thousands divided by {_NAMES[self.style.thousands]}" if self.style.thousands else ""
+        return f"decimal {_NAMES[self.style.decimal]}{thousands}"
 
 
 @dataclass(slots=True)
@@ -190,15 +200,18 @@ class NumberEvidence:
         if isinstance(mark, Ambiguity):
             return mark
         if mark is not None:
-            contradiction = self._proven[_other(mark)].count
-            tolerated = is_slip(contradiction, self._proven[mark].count + self._open[_other(mark)].count) and given
-            basis = "; given by the caller" if given else ""
-            return self._decision(mark, basis, grouped=not contradiction or bool(tolerated))
+            return self._decision(mark, *(["given by the caller"] if given else []), grouped=self._one_way(mark, given))
         if not any(tally.count for tally in self._open.values()):
-            return self._decision(".", "")
+            return self._decision(".")
         if file_mark is None:
             return self._ambiguity()
-        return self._decision(file_mark, f"; the file's other columns have a decimal {_NAMES[file_mark]}")
+        return self._decision(file_mark, f"the file's other columns have a decimal {_NAMES[file_mark]}")
+
+    def _one_way(self, mark: DecimalMark, given: DecimalMark | None) -> bool:
+        """Whether nothing contradicts the mark, but for slips where the caller gave it."""
+        contradicting, fitting = self._proven[_other(mark)].count, self._proven[mark].count
+        fitting += self._open[_other(mark)].count
+        return contradicting == 0 or (given is not None and is_slip(contradicting, fitting))
 
     def _majority(self) -> DecimalMark | Ambiguity | None:
         """The more frequent of the proven marks, None where none is."""
@@ -214,21 +227,16 @@ class NumberEvidence:
             )
         return mark
 
-    def _decision(self, mark: DecimalMark, basis: str, *, grouped: bool = True) -> NumberDecision:
+    def _decision(self, mark: DecimalMark, *reasons: str, grouped: bool = True) -> NumberDecision:
         other = _other(mark)
         separators = self._grouping[mark] + self._grouping[None]
         if self._open[other].count:
             separators[other] += self._open[other].count
         thousands = separators.most_common(1)[0][0] if separators and grouped else ""
-        return NumberDecision(NumberStyle(decimal=mark, thousands=thousands), self._sentence(thousands) + basis)
-
-    def _sentence(self, thousands: Thousands) -> str:
         kinds = [(f"with a decimal {_NAMES[mark]}", self._proven[mark]) for mark in _MARKS]
         kinds += [("readable both ways", self._open[mark]) for mark in _MARKS]
         parts = [f"{name}: {tally}" for name, tally in kinds if tally.count] or ["whole numbers only"]
-        if thousands:
-            parts.append(f"thousands divided by a {_NAMES[thousands]}")
-        return "; ".join(parts)
+        return NumberDecision(NumberStyle(decimal=mark, thousands=thousands), "; ".join([*parts, *reasons]))
 
     def _ambiguity(self) -> Ambiguity:
         examples = [self._open[mark].example for mark in _MARKS if self._open[mark].count]

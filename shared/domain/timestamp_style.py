@@ -215,6 +215,11 @@ class TimestampDecision:
     evidence: str
     dates_alone: int
 
+    @property
+    def choice(self) -> str:
+        """The order in words."""
+        return {"YMD": "year, month, day", "DMY": "day, month, year", "MDY": "month, day, year"}[self.order]
+
 
 class _Kind(StrEnum):
     """What a cell says about the order of the column's dates, in the words of the evidence."""
@@ -309,7 +314,8 @@ class TimestampEvidence:
         """The more frequent of the proven orders, where it is clear how the cells without proof are meant."""
         days, months, points = (count[k] for k in (_Kind.DAY_FIRST, _Kind.MONTH_FIRST, _Kind.OPEN_WITH_POINTS))
         undecided = count[_Kind.OPEN] + points > 0
-        against_points = months > days and points > 0 and not self._month_first_with_points
+        lone_proof = not self._month_first_with_points or is_slip(months, points)
+        against_points = months > days and points > 0 and lone_proof
         either = undecided and not is_slip(min(days, months), max(days, months))
         if days == months or against_points or either:
             day_first = self._cells[_Kind.DAY_FIRST if days else _Kind.OPEN_WITH_POINTS]
