@@ -31,8 +31,7 @@ class PostgresRecords:
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
-        content = ", ".join(f'"{name}"' for name in CONTENT_COLUMNS)
-        self._sql = {name: sql.replace("{content}", content) for name, sql in statements("records.sql").items()}
+        self._sql = {name: _with_content(sql) for name, sql in statements("records.sql").items()}
         self._met_duplicates = ""
 
     def load(self, load: ChunkLoad) -> Totals:
@@ -176,6 +175,13 @@ class PostgresRecords:
             self._sql["loaded_chunk"], tenant_id=tenant_id, upload_id=upload_id, chunk_index=chunk_index
         )
         return _totals(rows[0]) if rows else None
+
+
+def _with_content(sql: str) -> str:
+    """The statement with the columns of a row's content, of the only table and of the one that is called r."""
+    columns = [f'"{name}"' for name in CONTENT_COLUMNS]
+    of_r = ", ".join(f"r.{column}" for column in columns)
+    return sql.replace("{content}", ", ".join(columns)).replace("{content of r}", of_r)
 
 
 def _copy_into(

@@ -39,10 +39,11 @@ def read_numbers(text: pl.Series, style: NumberStyle) -> pl.DataFrame:
             return plain
     cells = pl.col("text").str.strip_chars(SPACES)
     number = cells.str.strip_suffix("%").str.strip_chars_end(SPACES)
+    absent = cells.is_null() | (cells == "")
     return frame.select(
-        text=number if style == POINT else _with_point(number, style),
+        text=pl.when(~absent).then(number if style == POINT else _with_point(number, style)),
         percent=cells.str.ends_with("%").fill_null(value=False),
-        absent=cells.is_null() | (cells == ""),
+        absent=absent,
     ).with_columns(value=pl.col("text").cast(pl.Float64, strict=False))
 
 

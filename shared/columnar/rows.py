@@ -23,6 +23,7 @@ class RowReader:
         self.reading = reading_of(plan, now)
         self.defaults = {field_name(name): text for name, text in plan.options.defaults.items()}
         self._columns = [(position, name) for position, name in enumerate(plan.columns) if name]
+        self._attributes = list(plan.attribute_names.items())
         self._rules = plan.options.validate_data
 
     def read(self, row: TextRecord) -> tuple[ProductionRecord | None, tuple[Problem, ...]]:
@@ -34,6 +35,9 @@ class RowReader:
         if not self.shape.fits(row.cells):
             code = "row_too_few_cells" if width < self.shape.fewest else "row_too_many_cells"
             return None, (row_problem(code, cells=width, columns=self.shape.columns),)
+        for position, name in self._attributes:
+            if position < width and "\x00" in row.cells[position]:
+                return None, (row_problem("text_has_nul", field=name, value=row.cells[position]),)
         cells = self.defaults | {name: row.cells[i] for i, name in self._columns if i < width}
         return read_record(cells, self.reading, business_rules=self._rules)
 

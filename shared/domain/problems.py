@@ -85,8 +85,19 @@ FILE_PROBLEMS: dict[str, str] = {
         "No column of the file is {missing}. Its columns are {found}. Rename one, or give the value with the upload "
         "as a default."
     ),
+    "file_column_not_there": (
+        "The mapping names the column “{column}”, which the file does not have. Its columns are {found}."
+    ),
     "file_column_twice": "The columns “{first}” and “{second}” both mean {field}. Rename or remove one of them.",
     "file_column_and_default": "{field} is both a column (“{column}”) and a default. Give it one way.",
+    "file_too_many_errors": (
+        "More than {limit} rows were refused, so the import was stopped. What had gone in until then stays; fix the "
+        "refused rows, or give a larger maxErrors, and upload the file again with deduplication."
+    ),
+    "file_has_refused_rows": (
+        "Rows of the file were refused, and with onError “abort” nothing of it goes in then. Fix them and upload the "
+        "file again."
+    ),
     "column_number_ambiguous": (
         "The numbers in the column “{column}”, such as {examples}, can be read in two ways: {example} is {point} with "
         "a decimal point and {comma} with a decimal comma. Give decimalMark (“.” or “,”) with the upload."

@@ -62,8 +62,9 @@ class TextTable:
     """Records of a file, blank ones left out, in the file's order.
 
     `frame` has the column `row` (Int64: the line on which a record starts) and text columns named `"0"`, `"1"`, … by
-    position, null where a cell is empty or missing. `odd` are the records that do not fit the shape or could not be
-    cut into cells. `trailing` of the records in `frame` end with a delimiter, where the shape lets them.
+    position, null where a cell is empty or missing. `odd` are the records that do not fit the shape, could not be cut
+    into cells, or hold a NUL, which no text in Postgres can. `trailing` of the records in `frame` end with a
+    delimiter, where the shape lets them.
     """
 
     frame: pl.DataFrame
@@ -244,7 +245,7 @@ def _strict_table(records: Iterable[TextRecord], shape: Shape) -> TextTable:
     odd: list[TextRecord] = []
     trailing = 0
     for record in _staged(records) if shape.numbered else records:
-        if record.malformed or not shape.fits(record.cells):
+        if record.malformed or not shape.fits(record.cells) or _has_nul(record.cells):
             if record.malformed or not record.blank:
                 odd.append(record)
         elif not record.blank:
@@ -255,6 +256,10 @@ def _strict_table(records: Iterable[TextRecord], shape: Shape) -> TextTable:
     schema = dict.fromkeys(map(str, range(shape.columns)), pl.String)
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return TextTable(frame.select(pl.Series(ROW, lines, dtype=pl.Int64), pl.all()), odd, trailing)
+
+
+def _has_nul(cells: list[str]) -> bool:
+    return any("\x00" in cell for cell in cells)
 
 
 def _staged(records: Iterable[TextRecord]) -> Iterator[TextRecord]:

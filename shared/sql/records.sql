@@ -110,7 +110,7 @@ JOIN (
     JOIN production_records r
       ON r.tenant_id = :tenant_id AND r.work_unit_id = :work_unit_id AND r."timestamp" = c."timestamp"
      AND r.machine_name = c.machine_name AND r.process_name IS NOT DISTINCT FROM c.process_name
-    WHERE r.upload_id <> CAST(:upload_id AS uuid) AND md5(ROW({content})::text)::uuid = c.content
+    WHERE r.upload_id <> CAST(:upload_id AS uuid) AND md5(ROW({content of r})::text)::uuid = c.content
     GROUP BY c.content
 ) AS known USING (content)
 WHERE staged_records.source_row = row.source_row

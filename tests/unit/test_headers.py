@@ -84,3 +84,19 @@ def test_a_header_that_cannot_be_mapped_says_why(headers: list[str], defaults: d
 def test_a_default_stands_in_for_a_required_column() -> None:
     """One machine for the whole file."""
     assert mapped("timestamp", machine_name="Press 1").columns == ("timestamp",)
+
+
+def test_a_given_mapping_goes_before_what_is_known() -> None:
+    """A column is what the caller says, or none although its name is known; other columns are as ever."""
+    given = {"TS": "timestamp", "anlage": "machine_name", "good": None}
+    mapping = map_headers(["ts", "Machine", "Anlage", "good"], {}, given)
+    assert isinstance(mapping, ColumnMapping)
+    assert mapping.columns == ("timestamp", None, "machine_name", None)
+    assert mapping.attribute_names == {1: "Machine", 3: "good"}
+
+
+def test_a_mapping_of_a_column_that_is_not_there_is_a_problem() -> None:
+    """A slip in a header's name must not go unseen."""
+    problem = map_headers(["timestamp", "machine"], {}, {"Machin": "machine_name"})
+    assert isinstance(problem, HeaderProblem)
+    assert problem.code == "file_column_not_there"

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.columnar.reader import TableReader
 from shared.domain.plan import ImportPlan
 from shared.domain.upload import SourceObject, Upload, UploadOptions, UploadState
 from shared.errors import UploadRejected
 from shared.formats.delimited import read_records
-from shared.services.load_chunk import row_reader
+from shared.services.load_chunk import read_chunk
 from shared.services.plan_import import DraftPlan, make_plan
 from shared.services.ports import Objects
 
@@ -60,15 +61,14 @@ def planned(data: bytes, chunk_bytes: int = 1 << 20, **options: Any) -> DraftPla
 def refusals(data: bytes, **options: Any) -> list[tuple[int, str]]:
     """Line and code of each row that the file's plan refuses."""
     draft = planned(data, **options)
-    read_row = row_reader(draft.plan, NOW)
-    found = []
-    for chunk in draft.chunks:
-        part = io.BytesIO(data[chunk.start : chunk.end])
-        for row in read_records(part, draft.plan.dialect, offset=chunk.start, line=chunk.first_line):
-            if not row.blank:
-                record, problems = read_row(row)
-                found += [(row.line, problem.code) for problem in problems if record is None]
-    return found
+    reader = TableReader(draft.plan, NOW)
+    return [
+        (row.row, problem.code)
+        for chunk in draft.chunks
+        for read in read_chunk(chunk, draft.plan, reader, cast("Objects", OneObject(data)))
+        for row in read.refused
+        for problem in row.errors
+    ]
 
 
 cell = st.text(alphabet=st.sampled_from('ab1 ,;"\n\r\tü'), max_size=12)
@@ -111,6 +111,7 @@ def test_the_decisions_are_told_with_their_evidence() -> None:
         "encoding": "cp1252",
         "delimiter": ";",
         "scale of oeeScore": "percent",
+        "dates in timestamp": "YMD",
         "time zone": "Europe/Berlin",
     }
     assert all(d.evidence for d in draft.summary.decisions)

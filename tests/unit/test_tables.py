@@ -110,6 +110,12 @@ def test_a_mark_is_dropped_at_the_start_of_the_file_alone() -> None:
     assert read_table(data, COMMA, Shape(2, 2), line=2).frame.row(0) == (2, "\ufeffa", "b")
 
 
+def test_a_record_with_a_nul_is_odd() -> None:
+    """No column holds what no text in Postgres can."""
+    table = read_table(b"a,b\n1,\x00\n", COMMA, Shape(2, 2))
+    assert (table.frame.rows(), [record.line for record in table.odd]) == ([(1, "a", "b")], [2])
+
+
 @pytest.mark.parametrize("text", ["", "\n", "\n\n  ,\n", ' ,"\n"\n'])
 def test_blank_records_are_left_out(text: str) -> None:
     """Nothing but space is no record."""
