@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import zip_longest
 
 import polars as pl
 
@@ -84,7 +85,8 @@ class TableReader:
             return self._read_singly([*map(_record, table.frame.iter_rows()), *table.odd])
         columns = self._read_columns(table.frame)
         sure = columns.get_column("sure")
-        others = self._read_singly([*map(_record, table.frame.filter(~sure).iter_rows()), *table.odd])
+        doubtful = [*map(_record, table.frame.filter(~sure).iter_rows())]
+        others = self._read_singly([*doubtful, *table.odd], self._known(columns.filter(~sure)))
         return _together(self._accepted(table.frame.filter(sure), columns.filter(sure)), others)
 
     def _read_columns(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -151,21 +153,32 @@ class TableReader:
             warnings=+Counter(numbers),
         )
 
-    def _read_singly(self, records: Iterable[TextRecord]) -> ReadRows:
-        """The row-wise way."""
+    def _known(self, columns: pl.DataFrame) -> list[dict[str, object]]:
+        """For each doubtful row the values of the cells that are sure, so that they are not read twice."""
+        known: list[dict[str, object]] = [{} for _ in range(columns.height)]
+        for spec in self._given:
+            texts, sure = columns.get_column(f"text of {spec.name}"), columns.get_column(f"sure of {spec.name}")
+            for values, text in zip(known, pl.select(pl.when(sure).then(texts)).to_series(), strict=True):
+                if text is not None:
+                    values[spec.name] = _VALUE_OF[spec.kind](text)
+        return known
+
+    def _read_singly(self, records: Sequence[TextRecord], known: Sequence[Mapping[str, object]] = ()) -> ReadRows:
+        """The row-wise way; `known` goes with the first of the records."""
         accepted: list[tuple[TextRecord, ProductionRecord]] = []
         refused: list[RefusedRow] = []
         warnings: Counter[str] = Counter()
         warned = 0
-        for given in sorted(records, key=lambda record: record.line):
+        for given, values in zip_longest(records, known):
             row = replace(given, cells=[*map(unguard_formula, given.cells)]) if self._plan.guarded else given
-            record, problems = self._rows.read(row)
+            record, problems = self._rows.read(row, values)
             if record is None:
-                refused.append(RefusedRow(row=row.line, cells=row.cells, errors=list(problems)))
+                refused.append(RefusedRow.model_construct(row=row.line, cells=row.cells, errors=list(problems)))
                 continue
             accepted.append((row, record))
             warned += bool(problems)
             warnings.update(problem.code for problem in problems)
+        refused.sort(key=lambda row: row.row)
         return ReadRows(self._texts_of(accepted), self._values_of(accepted), refused, warned, warnings)
 
     def _texts_of(self, accepted: list[tuple[TextRecord, ProductionRecord]]) -> pl.DataFrame:
@@ -181,6 +194,14 @@ class TableReader:
         rows = [(row.line, *(_value(getattr(record, name)) for name in self._stored)) for row, record in accepted]
         schema = {SOURCE_ROW: pl.Int64()} | {name: _TYPES[RECORD_FIELDS[name].kind] for name in self._stored}
         return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+_VALUE_OF: dict[Kind, Callable[[str], object]] = {
+    Kind.TIMESTAMP: datetime.fromisoformat,
+    Kind.TEXT: str,
+    Kind.NUMBER: Decimal,
+    Kind.RATIO: Decimal,
+}
 
 
 def _named(rule: pl.Expr) -> pl.Expr:
@@ -200,19 +221,27 @@ def _with_oee(columns: pl.DataFrame) -> pl.DataFrame:
     text, value = f"text of {_OEE}", _OEE
     if value not in columns.columns:
         columns = columns.with_columns(pl.lit(None, pl.String).alias(text), pl.lit(None, pl.Float64).alias(value))
-    factors = [pl.col(name) for name in sorted(OEE_FACTORS)]
-    small = factors[0] * factors[1] * factors[2] < _LARGEST_PRODUCT
-    whole = [pl.when(small).then(micros(factor)).cast(pl.Int64) for factor in factors]
-    product, unit = whole[0] * whole[1] * whole[2], MICRO * MICRO
-    floor, rest = product // unit, product % unit
-    up = (rest * 2 > unit) | ((rest * 2 == unit) & (floor % 2 == 1))
-    derived = divided((floor + up.cast(pl.Int64)).cast(pl.Float64), MICRO)
-    wanted = pl.col(text).is_null()
+    first, second, third = (pl.col(name) for name in sorted(OEE_FACTORS))
+    small = pl.col("sure") & (first * second * third < _LARGEST_PRODUCT)
+    whole = columns.select(small=small, wanted=pl.col(text).is_null(), **_whole_factors(small))
+    product = whole.select(pl.col("first") * pl.col("second") * pl.col("third")).to_series()
+    unit = MICRO * MICRO
+    halves = pl.DataFrame({"floor": product // unit, "rest": product % unit * 2})
+    up = (pl.col("rest") > unit) | ((pl.col("rest") == unit) & (pl.col("floor") % 2 == 1))
+    millionths = halves.select((pl.col("floor") + up.cast(pl.Int64)).cast(pl.Float64).alias("derived"))
+    derived = millionths.select(divided(pl.col("derived"), MICRO)).to_series()
+    wanted, large = whole.get_column("wanted"), ~whole.get_column("small")
     return columns.with_columns(
         pl.when(wanted).then(derived.cast(pl.String)).otherwise(text).alias(text),
         pl.when(wanted).then(derived).otherwise(value).alias(value),
-        sure=pl.col("sure") & ~(wanted & ~small).fill_null(value=False),
+        sure=pl.col("sure") & ~(wanted & large).fill_null(value=False),
     )
+
+
+def _whole_factors(small: pl.Expr) -> dict[str, pl.Expr]:
+    """The factors of the OEE in whole millionths, where their product fits 64 bits."""
+    names = zip(("first", "second", "third"), sorted(OEE_FACTORS), strict=True)
+    return {alias: pl.when(small).then(micros(pl.col(name))).cast(pl.Int64) for alias, name in names}
 
 
 def _record(row: tuple[int | str | None, ...]) -> TextRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -26,8 +27,10 @@ class RowReader:
         self._attributes = list(plan.attribute_names.items())
         self._rules = plan.options.validate_data
 
-    def read(self, row: TextRecord) -> tuple[ProductionRecord | None, tuple[Problem, ...]]:
-        """The record and its warnings, or None and all that is wrong with the row."""
+    def read(
+        self, row: TextRecord, known: Mapping[str, object] | None = None
+    ) -> tuple[ProductionRecord | None, tuple[Problem, ...]]:
+        """The record and its warnings, or None and all that is wrong with the row; `known` values are read already."""
         if row.malformed:
             shown = row.cells[0][:_SHOWN_OF_A_MALFORMED_ROW]
             return None, (row_problem("row_malformed", value=shown, reason=row.malformed),)
@@ -39,7 +42,7 @@ class RowReader:
             if position < width and "\x00" in row.cells[position]:
                 return None, (row_problem("text_has_nul", field=name, value=row.cells[position]),)
         cells = self.defaults | {name: row.cells[i] for i, name in self._columns if i < width}
-        return read_record(cells, self.reading, business_rules=self._rules)
+        return read_record(cells, self.reading, business_rules=self._rules, known=known)
 
 
 def shape_of(plan: ImportPlan) -> Shape:

@@ -37,7 +37,8 @@ DIGITS = 12
 _MICRO = Decimal(1).scaleb(-PLACES)
 _LIMIT = Decimal(10) ** DIGITS
 _BINARY_TAIL = 15
-"""Decimal places from which on a number is a printed binary fraction, not what somebody measured."""
+_BINARY_DIGITS = 16
+"""Decimal places, or digits, from which on a number is a printed binary fraction, not what somebody measured."""
 
 Thousands = Literal["", ",", ".", " ", "'"]
 
@@ -64,8 +65,9 @@ POINT = NumberStyle()
 def read_number(text: str, style: NumberStyle = POINT) -> Decimal:
     """The number that a text writes in the column's style; raises PydanticCustomError for any other.
 
-    Up to six decimal places are kept exactly. More of them are refused, except zeros and what a database prints
-    of a binary fraction (fifteen places and more): that is rounded half-even to six.
+    Up to six decimal places are kept exactly. More of them are refused, except zeros and what a program prints of a
+    binary fraction (fifteen places or sixteen digits and more, as in 80.30000000000001): that is rounded half-even to
+    six.
     """
     plain = plain_form(text, style)
     if plain is None:
@@ -74,9 +76,14 @@ def read_number(text: str, style: NumberStyle = POINT) -> Decimal:
     if number.copy_abs() >= _LIMIT:
         raise refuse("number_too_large", digits=DIGITS)
     rounded = number.quantize(_MICRO)
-    if rounded != number and -number.as_tuple().exponent < _BINARY_TAIL:  # type: ignore[operator]
+    if rounded != number and not _is_printed_binary(number):
         raise refuse("number_too_precise", places=PLACES)
     return rounded
+
+
+def _is_printed_binary(number: Decimal) -> bool:
+    _, digits, exponent = number.as_tuple()
+    return len(digits) >= _BINARY_DIGITS or -int(exponent) >= _BINARY_TAIL
 
 
 def plain_form(text: str, style: NumberStyle) -> str | None:

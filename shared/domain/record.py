@@ -167,14 +167,20 @@ def api_name(field: str) -> str:
 
 
 def read_record(
-    cells: Mapping[str, str], reading: Reading, *, business_rules: bool = True
+    cells: Mapping[str, str],
+    reading: Reading,
+    *,
+    business_rules: bool = True,
+    known: Mapping[str, object] | None = None,
 ) -> tuple[ProductionRecord | None, tuple[Problem, ...]]:
     """Read a row: the record and its warnings, or None and all that is wrong with it.
 
-    `cells` are texts as in the file by field name; a blank one is absent. With `business_rules` off only the
-    types are checked.
+    `cells` are texts as in the file by field name; a blank one is absent. `known` are values of cells that were
+    read before, which spares the reading but no check. With `business_rules` off only the types are checked.
     """
-    given = {name: text for name, text in cells.items() if text and not text.isspace()}
+    given: dict[str, object] = {name: text for name, text in cells.items() if text and not text.isspace()}
+    if known:
+        given.update(known)
     context = RowContext(reading, [])
     try:
         record = ProductionRecord.model_validate(given, context=context, by_alias=False, by_name=True)

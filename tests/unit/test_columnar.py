@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.columnar import reader as reader_module
 from shared.columnar.reader import ReadRows, TableReader
+from shared.columnar.rows import RowReader
 from shared.domain.field_types import Reading
 from shared.domain.number_style import NumberStyle
 from shared.domain.plan import Dialect, ImportPlan
@@ -188,7 +188,7 @@ def test_columns_read_as_rows_do(
 
 def test_plain_rows_are_accepted_by_columns_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each style's ordinary cells go the fast way: pydantic sees none of them."""
-    monkeypatch.setattr(reader_module.RowReader, "read", lambda *_: pytest.fail("a plain row went the slow way"))
+    monkeypatch.setattr(RowReader, "read", lambda *_: pytest.fail("a plain row went the slow way"))
     columns: list[str | None] = ["timestamp", "machine_name", "good_parts", "oee_score", "shift", None]
     for style, number, order, stamp, scale, ratio in (
         (STYLES[0], "1234.5", "YMD", "2025-06-01T10:00:00", "fraction", "0.85"),
