@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 WESTERN = {
     "German": "äöüß",
-    "French": "àâæçéèêëîïôœùûüÿ",
+    "French": "àâæçéèêëîïôœùûü",
     "Spanish": "áéíñóúü",
     "Portuguese": "àáâãçéêíóôõúü",
     "Italian": "àèéìíîòóùú",
@@ -36,6 +35,7 @@ TURKISH = {"Turkish": "çğıi\u0307öşüâîû"}
 
 _BETWEEN_WORDS = re.compile("[–—‒’‘´…\u00a0\u00ad]+")
 _SYMBOLS = frozenset("°\u00b5²³€§±×÷½¼¾®©™«»ºª“”„‚•‰¿¡£Ø·")
+_QUOTES = frozenset("«»“”„‚¿¡")
 _NEVER_BEHIND_LETTERS = frozenset("\u00b5§±×÷½¼¾«“„‚¿¡£€·")
 _NEVER_BEFORE_LETTERS = frozenset("±×÷½¼¾»™®‰£€·")
 _SHORTEST_ODD_WORD = 3
@@ -94,30 +94,32 @@ def _letters(word: str) -> frozenset[str] | None:
 
 
 def _has_odd_symbol(part: str) -> bool:
-    """A symbol between two letters (`Gr”áe`), or beside one where none stands (`Micha³`, `½uvre`)."""
+    """A symbol between two letters (`Gr”áe`), or beside one where none stands (`Micha³`, `½uvre`, `°à`)."""
     for position, sign in enumerate(part):
         if sign not in _SYMBOLS or sign == "Ø":
             continue
-        before, after = part[:position], part[position + 1 :]
-        if sign in "²³":
-            if before and not before.endswith("m"):
+        before, after = part[:position][-1:], part[position + 1 :][:1]
+        if sign in "²³" and (before.isalpha() or after.isalpha()):
+            if before != "m" or (after and not after.isascii()):
                 return True
             continue
-        behind_letter, before_letter = before[-1:].isalpha(), after[:1].isalpha()
-        if behind_letter and (before_letter or sign in _NEVER_BEHIND_LETTERS):
+        if before.isalpha() and (after.isalpha() or sign in _NEVER_BEHIND_LETTERS):
             return True
-        if before_letter and sign in _NEVER_BEFORE_LETTERS:
+        if after.isalpha() and sign in _NEVER_BEFORE_LETTERS:
+            return True
+        if sign not in _QUOTES and any(letter.isalpha() and not letter.isascii() for letter in before + after):
             return True
     return False
 
 
 def _has_odd_capital(part: str) -> bool:
-    """A capital beyond ASCII behind a small letter (`FrŸh`), or a small one that begins a unit (`øC`)."""
-    for before, letter in pairwise(part):
-        if before.islower() and letter.isupper() and not letter.isascii():
+    """A capital beyond ASCII within a word (`FrŸh`, `MŸller`), or a small letter ahead of a capital (`øC`)."""
+    for before, letter, after in zip(part, part[1:], part[2:] + " ", strict=False):
+        if letter.isascii() or not letter.isupper():
+            continue
+        if before.islower() or (before.isalpha() and after.islower()):
             return True
-    start = part[:2]
-    return len(start) == 2 and start[0].islower() and not start[0].isascii() and start[1].isupper()  # noqa: PLR2004
+    return part[:1].islower() and not part[:1].isascii() and part[1:2].isupper()
 
 
 def looks_like_words(words: Iterable[str]) -> float:

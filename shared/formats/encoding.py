@@ -38,12 +38,15 @@ _LATIN = {
 _PLAUSIBLE = 0.6
 _CLEARLY_BETTER = 0.1
 _NO_TEXT_CODECS = frozenset(
-    {"idna", "punycode", "utf-7", "utf-32", "unicode_escape", "raw_unicode_escape", "undefined", "hz"}
+    {"idna", "punycode", "utf-7", "utf-32", "unicode-escape", "raw-unicode-escape", "undefined", "hz"}
 )
 _HEAD_BYTES = 65_536
 _BLOCK = 1 << 20
 _MOST_NUL_BYTES_ASTRAY = 0.02
 _LEAST_NUL_BYTES = 0.3
+_FEWEST_NUL_BYTES = 4
+_NUL = re.compile("\x00")
+_ISO_CONTROL = re.compile("[\x00\x80-\x9f]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
@@ -111,7 +114,7 @@ def utf16_name(head: bytes) -> str | None:
         return "utf-16-be"
     first, second = head[::2].count(0), head[1::2].count(0)
     many, few = max(first, second), min(first, second)
-    if many == 0 or many < len(head) // 2 * _LEAST_NUL_BYTES or few > many * _MOST_NUL_BYTES_ASTRAY:
+    if many < _FEWEST_NUL_BYTES or many < len(head) // 2 * _LEAST_NUL_BYTES or few > many * _MOST_NUL_BYTES_ASTRAY:
         return None
     name = "utf-16-le" if second > first else "utf-16-be"
     return None if _CONTROL.search(head.decode(name, "ignore")) else name
@@ -125,7 +128,11 @@ def _blocks(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
 
 
 def _first_undecodable(blocks: Iterable[bytes], name: str) -> int | None:
-    """The offset of the first byte that is no text in this encoding, NUL characters included; None when all are."""
+    """About the offset of the first byte that is no text in this encoding; None when all are.
+
+    NUL is none. In an ISO 8859 encoding the control characters that no file holds are none: they show Windows text.
+    """
+    controls = _ISO_CONTROL if name.startswith("iso8859") else _NUL
     decoder = codecs.getincrementaldecoder(name)()
     position = 0
     for block in chain(blocks, (b"",)):
@@ -134,8 +141,8 @@ def _first_undecodable(blocks: Iterable[bytes], name: str) -> int | None:
             text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
             return max(position - waiting + error.start, 0)
-        if "\x00" in text:
-            return position
+        if wrong := controls.search(text):
+            return position + wrong.start()
         position += len(block)
     return None
 

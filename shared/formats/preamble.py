@@ -69,7 +69,7 @@ def find_table(records: Iterable[TextRecord], known: frozenset[str] = frozenset(
     if not filled:
         return file_refusal("file_empty")
     names = frozenset(map(normalize_header, known)) - {""}
-    scores = [_header_score(row, names) for row in filled]
+    scores = [_header_score(row, filled[index + 1 :], names) for index, row in enumerate(filled)]
     best = max(range(len(filled)), key=lambda index: (scores[index], _width(filled[index])))
     if scores[best] <= 0 or any(_may_be_record(row, filled[best + 1 :]) for row in filled[:best]):
         best = 0
@@ -88,7 +88,7 @@ def totals_below(last: Sequence[TextRecord], columns: Sequence[str | None]) -> t
     """The totals and footers among the `last` records of a file, by which it ends; `columns` are its fields.
 
     They name themselves (`Total`, `Summe`, `Report generated at …`), and have a value neither as timestamp nor as
-    machine. None where there are more than `MOST_TOTALS_ROWS`.
+    machine. None where there are more than `MOST_TOTALS_ROWS`: give more records than that, blank ones not counted.
     """
     found: list[TextRecord] = []
     for record in reversed(last):
@@ -118,10 +118,10 @@ def _first_rows(records: Iterable[TextRecord]) -> list[TextRecord]:
     return rows
 
 
-def _header_score(row: TextRecord, names: frozenset[str]) -> int:
-    """The known columns that a row names, less the values that it holds; below zero for what no header can be."""
-    if row.malformed:
-        return -1
+def _header_score(row: TextRecord, below: Sequence[TextRecord], names: frozenset[str]) -> int:
+    """The known columns that a row names, less the values that it holds; none for what may be a record."""
+    if row.malformed or _may_be_record(row, below):
+        return 0
     return _named(row, names) - len(_value_positions(row))
 
 
@@ -139,7 +139,7 @@ def _value_positions(row: TextRecord) -> set[int]:
 
 
 def _may_be_record(row: TextRecord, below: Sequence[TextRecord]) -> bool:
-    """True when the row has values where most rows below the header have theirs."""
+    """True when the row has values where most rows below it, or below the header, have theirs."""
     counts = Counter(position for other in below for position in _value_positions(other))
     usual = {position for position, count in counts.items() if 2 * count > len(below)}
     values = _value_positions(row)

@@ -13,6 +13,15 @@ _SINGLE_BYTE = {
     "cp1251": "Cyrillic", "koi8_r": "Cyrillic", "koi8_u": "Cyrillic", "cp866": "Cyrillic", "iso8859_5": "Cyrillic",
     "cp1253": "Greek", "iso8859_7": "Greek", "cp1257": "Baltic", "cp1255": "Hebrew", "cp1256": "Arabic",
 }  # fmt: skip
+_USUAL_LEADS = {
+    "cp932": {*range(0x82, 0x84), *range(0x88, 0x99)},
+    "euc_jp": {*range(0xA4, 0xA6), *range(0xB0, 0xD0)},
+    "gb18030": {*range(0xB0, 0xD8)},
+    "big5": {*range(0xA4, 0xC7)},
+    "cp949": {*range(0xB0, 0xC9)},
+}
+"""The first bytes of the characters that texts are written in: kana and the common ideographs, or Hangul."""
+
 _WORD_BEYOND_ASCII = re.compile(r"\w*[^\W\x00-\x7f]\w*")
 _MOSTLY = 0.8
 
@@ -43,7 +52,7 @@ def find_script_encoding(survey: ByteSurvey) -> ScriptEncoding | FileProblem | N
         (match.chaos, -match.coherence, name, str(match))
         for match in matches
         for name in (match.encoding, *match.could_be_from_charset)
-        if name in possible and looks_like_words(_WORD_BEYOND_ASCII.findall(str(match))) >= _MOSTLY
+        if name in possible and _looks_written(str(match), name)
     ]
     if not ranked:
         return None
@@ -58,6 +67,15 @@ def find_script_encoding(survey: ByteSurvey) -> ScriptEncoding | FileProblem | N
     example = _WORD_BEYOND_ASCII.findall(text)[0]
     evidence = f"the bytes are not valid UTF-8; charset-normalizer reads words like “{example}” best as {name}"
     return ScriptEncoding(name, evidence)
+
+
+def _looks_written(text: str, name: str) -> bool:
+    """True when the text is mostly words of letters, or of characters that are usual in the encoding's language."""
+    usual = _USUAL_LEADS.get(name)
+    if usual is None:
+        return looks_like_words(_WORD_BEYOND_ASCII.findall(text)) >= _MOSTLY
+    letters = [letter.encode(name, "replace") for letter in text if letter.isalpha() and not letter.isascii()]
+    return sum(len(code) == 1 or code[0] in usual for code in letters) > _MOSTLY * len(letters)
 
 
 def _difference(first: str, second: str) -> tuple[str, str]:
