@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from shared.domain.headers import normalize_header, recognized_fields
 from shared.domain.problems import FileProblem, file_refusal
@@ -69,9 +70,11 @@ def find_table(records: Iterable[TextRecord], known: frozenset[str] = frozenset(
     if not filled:
         return file_refusal("file_empty")
     names = frozenset(map(normalize_header, known)) - {""}
-    scores = [_header_score(row, filled[index + 1 :], names) for index, row in enumerate(filled)]
+    values = [_value_positions(row) for row in filled]
+    scores = _header_scores(filled, values, names)
     best = max(range(len(filled)), key=lambda index: (scores[index], _width(filled[index])))
-    if scores[best] <= 0 or any(_may_be_record(row, filled[best + 1 :]) for row in filled[:best]):
+    below = Counter(chain.from_iterable(values[best + 1 :]))
+    if scores[best] <= 0 or any(_may_be_record(title, below, len(filled) - best - 1) for title in values[:best]):
         best = 0
     header, titles = filled[best], tuple(filled[:best])
     if header.malformed:
@@ -118,15 +121,19 @@ def _first_rows(records: Iterable[TextRecord]) -> list[TextRecord]:
     return rows
 
 
-def _header_score(row: TextRecord, below: Sequence[TextRecord], names: frozenset[str]) -> int:
-    """The known columns that a row names, less the values that it holds; none for what may be a record."""
-    if row.malformed or _may_be_record(row, below):
-        return 0
-    return _named(row, names) - len(_value_positions(row))
+def _header_scores(rows: Sequence[TextRecord], values: Sequence[set[int]], names: frozenset[str]) -> list[int]:
+    """For each row the known columns that it names, less the values that it holds; 0 for what may be a record."""
+    scores = [0] * len(rows)
+    below: Counter[int] = Counter()
+    for index in reversed(range(len(rows))):
+        if not rows[index].malformed and not _may_be_record(values[index], below, len(rows) - index - 1):
+            scores[index] = _named(rows[index], names) - len(values[index])
+        below.update(values[index])
+    return scores
 
 
 def _named(row: TextRecord, names: frozenset[str]) -> int:
-    others = [cell for cell in row.cells if normalize_header(cell) not in names]
+    others = [cell for cell in row.cells if normalize_header(cell) not in names] if names else row.cells
     return recognized_fields(others) + len(row.cells) - len(others)
 
 
@@ -138,11 +145,9 @@ def _value_positions(row: TextRecord) -> set[int]:
     return {position for position, cell in enumerate(row.cells) if _VALUE.match(cell)}
 
 
-def _may_be_record(row: TextRecord, below: Sequence[TextRecord]) -> bool:
-    """True when the row has values where most rows below it, or below the header, have theirs."""
-    counts = Counter(position for other in below for position in _value_positions(other))
-    usual = {position for position, count in counts.items() if 2 * count > len(below)}
-    values = _value_positions(row)
+def _may_be_record(values: set[int], below: Counter[int], rows: int) -> bool:
+    """True when a row has values where most of the `rows` below it, or below the header, have theirs."""
+    usual = {position for position, count in below.items() if 2 * count > rows}
     return bool(values) and 2 * len(values & usual) >= len(usual)
 
 
