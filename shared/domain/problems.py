@@ -33,6 +33,14 @@ class Problem:
     severity: Severity = Severity.ERROR
 
 
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """Why a file cannot be imported as it is: a code of `FILE_PROBLEMS` and its sentence."""
+
+    code: str
+    message: str
+
+
 ROW_PROBLEMS: dict[str, str] = {
     "required": "A value is required here",
     "text_too_long": "At most {max_length} characters fit here",
@@ -75,8 +83,33 @@ FILE_PROBLEMS: dict[str, str] = {
     "file_too_large": "The file has {size:,} bytes; at most {limit:,} are taken. Split it.",
     "file_size_mismatch": "The file has {size:,} bytes where {declared:,} were announced. Upload it again.",
     "file_not_text": "The file is {what}, not a CSV file. Save the table as CSV (UTF-8) and upload that.",
+    "file_not_json": (
+        "The file is {what}, not JSON. Send an array of records, an object that holds one, or one record a line, "
+        "in UTF-8."
+    ),
+    "file_not_workbook": "The file is {what}, not an Excel workbook. Save it as .xlsx, or as CSV and upload that.",
     "file_not_scanned": "The file has not been checked yet. Upload it again.",
-    "file_encoding_unknown": "The file's text is neither UTF-8 nor Windows-1252. Save it as CSV (UTF-8).",
+    "file_encoding_unknown": (
+        "The encoding of the file's text was not recognized. Save it as CSV (UTF-8), or name its encoding with the "
+        "upload."
+    ),
+    "file_encoding_ambiguous": (
+        "The encoding of the file's text is not certain: among others it may be {first} (“{first_text}”) or {second} "
+        "(“{second_text}”). Name the right one with the upload."
+    ),
+    "file_encoding_mixed": (
+        "The file's text is UTF-8, but not in line {line}: the file was cut off, or put together from files in "
+        "different encodings. Export it again in one encoding."
+    ),
+    "file_encoding_not_known": "“{given}” is no encoding of text that is read here; name one like windows-1250.",
+    "file_encoding_does_not_fit": (
+        "The file's text is not {given}: {reason}. Export it again, or name the encoding that it is in."
+    ),
+    "file_gzip_corrupt": "The gzip archive is damaged, cut off, or followed by other data. Make it again.",
+    "file_gzip_too_large": "Unpacked, the gzip archive holds more than {limit:,} bytes. Split the file.",
+    "file_gzip_ratio": (
+        "The gzip archive unpacks to more than {ratio:,} times its size, which no table does. Upload it unpacked."
+    ),
     "file_line_too_long": "Line {line} is longer than a megabyte, so this is no table. Check the file's line ends.",
     "file_header_unreadable": (
         "Line {line}, where the header should be, cannot be read as one. Put the column names there."
@@ -120,6 +153,9 @@ FILE_PROBLEMS: dict[str, str] = {
 def refuse(code: str, **values: object) -> PydanticCustomError:
     """The error that pydantic carries to the row's problems; `values` fill the sentence of the code."""
     return PydanticCustomError(code, "{sentence}", {"sentence": ROW_PROBLEMS[code].format(**values)})
+def file_refusal(code: str, **values: object) -> FileProblem:
+    """A file's problem by its code; `values` fill the sentence."""
+    return FileProblem(code, file_problem(code, **values))
 
 
 def row_problem(code: str, *, field: str | None = None, value: str | None = None, **values: object) -> Problem:
