@@ -153,6 +153,8 @@ FILE_PROBLEMS: dict[str, str] = {
 def refuse(code: str, **values: object) -> PydanticCustomError:
     """The error that pydantic carries to the row's problems; `values` fill the sentence of the code."""
     return PydanticCustomError(code, "{sentence}", {"sentence": ROW_PROBLEMS[code].format(**values)})
+
+
 def file_refusal(code: str, **values: object) -> FileProblem:
     """A file's problem by its code; `values` fill the sentence."""
     return FileProblem(code, file_problem(code, **values))

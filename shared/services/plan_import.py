@@ -15,7 +15,7 @@ from shared.domain.upload import Decision, PlanSummary, Upload, UploadState
 from shared.errors import UploadRejected
 from shared.services.load_chunk import read_chunk, write_refused
 from shared.services.ports import Clock, Objects, Uploads
-from shared.services.survey import Survey, survey_file
+from shared.services.survey import survey_file
 
 
 def plan_import(upload: Upload, *, uploads: Uploads, objects: Objects, clock: Clock, chunk_bytes: int) -> PlanSummary:
@@ -61,7 +61,7 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
     if upload.source is None:
         raise UploadRejected(file_problem("file_not_scanned"), code="file_not_scanned")
     survey = survey_file(upload, upload.source, objects, chunk_bytes)
-    styles = survey.evidence.decide(survey.options)
+    styles = survey.evidence.decide(upload.options)
     if isinstance(styles, Undecided):
         column = survey.header[styles.position].strip()
         raise UploadRejected(styles.ambiguity.message(column), code=styles.ambiguity.code)
@@ -69,7 +69,7 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
         tenant_id=upload.tenant_id,
         upload_id=upload.upload_id,
         source=upload.source,
-        options=survey.options,
+        options=upload.options,
         dialect=survey.dialect,
         staged=survey.shape.numbered,
         header=survey.header,
@@ -84,11 +84,11 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
         records=survey.records,
         chunks=len(survey.chunks),
     )
-    return DraftPlan(plan, survey.chunks, _summary(plan, [*survey.decisions, *_choices(survey), *styles.decisions]))
+    return DraftPlan(plan, survey.chunks, _summary(plan, [*survey.decisions, *_choices(upload), *styles.decisions]))
 
 
-def _choices(survey: Survey) -> list[Decision]:
-    zone = survey.options.time_zone
+def _choices(upload: Upload) -> list[Decision]:
+    zone = upload.options.time_zone
     return [Decision(subject="time zone", choice=zone, evidence="given by the caller")] if zone else []
 
 

@@ -7,7 +7,6 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -23,13 +22,15 @@ from shared.services.ports import Allowance, Clock, Objects, RateLimiter, Signed
 from shared.settings import Settings
 
 _HOUR = 3600
-_CSV_NAMES = frozenset({".csv", ".tsv", ".txt"})
+_CSV_NAMES = frozenset({".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"})
 _CSV_TYPES = frozenset(
     {
         "text/csv",
         "text/plain",
         "text/tab-separated-values",
         "application/csv",
+        "application/gzip",
+        "application/x-gzip",
         "application/vnd.ms-excel",  # what browsers on Windows call a .csv file
     }
 )
@@ -145,8 +146,10 @@ def _check_file(request: StartUpload, settings: Settings) -> None:
             status=415,
             code="import_type_unsupported",
         )
-    suffix = PurePosixPath(request.file_name).suffix.lower()
-    if suffix not in _CSV_NAMES or request.mime_type.partition(";")[0].strip().lower() not in _CSV_TYPES:
+    if (
+        not request.file_name.lower().endswith(tuple(_CSV_NAMES))
+        or request.mime_type.partition(";")[0].strip().lower() not in _CSV_TYPES
+    ):
         raise RequestRefused(
             f"“{request.file_name}” ({request.mime_type or 'no type'}) is no CSV file; "
             f"send a file that ends in {', '.join(sorted(_CSV_NAMES))}.",
