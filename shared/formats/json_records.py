@@ -142,8 +142,7 @@ class JsonRecords:
         if not following:
             text.replay(raw, line)
             yield from self._only_object(members)
-        elif text.line > line_end == line:
-            self._structure = "a record on each line"
+        elif text.line > line_end == line and (following == "{" or not _looks_like_holder(members)):
             yield [self._reader.row(members, raw, line)]
             yield from self._lines()
         elif following == "{":
@@ -165,15 +164,13 @@ class JsonRecords:
     def _only_object(self, members: Members) -> Iterator[list[JsonRow]]:
         """The file is one object: the holder of an array of records, unless it looks more like a record itself."""
         names = [name for name, _ in members]
-        arrays = {name: value for name, value in members if _holds_objects(value)}
+        arrays = [name for name, value in members if _holds_objects(value)]
         if len(arrays) > 1:
-            raise reject("json_several_arrays", members=_listed(list(arrays)))
-        for array in arrays.values():
-            inner = [name for entry in array if type(entry) is tuple for name, _ in entry]
-            if recognized_fields(names) <= recognized_fields(inner):
-                yield from self._holder()
-                return
-        nested = [value for _, value in members if type(value) in (list, tuple)]
+            raise reject("json_several_arrays", members=_listed(arrays))
+        if _looks_like_holder(members):
+            yield from self._holder()
+            return
+        nested = [value for _, value in members if isinstance(value, (list, tuple))]
         if nested and not arrays and recognized_fields(_flattened(members)) <= 1:
             if [] in nested:
                 raise reject("json_no_records")
@@ -372,16 +369,22 @@ class JsonRecords:
             raise reject("json_text_after_end", line=self._text.line)
 
 
+def _looks_like_holder(members: Members) -> bool:
+    """True when the objects in the object's arrays name at least as many fields of the record as it does itself."""
+    inner = [name for _, value in members if _holds_objects(value) for entry in value for name in _names(entry)]
+    return bool(inner) and recognized_fields([name for name, _ in members]) <= recognized_fields(inner)
+
+
+def _names(value: object) -> list[str]:
+    return [name for name, _ in value] if isinstance(value, tuple) else []
+
+
 def _holds_objects(value: object) -> bool:
-    return type(value) is list and any(type(entry) is tuple for entry in value)
+    return isinstance(value, list) and any(isinstance(entry, tuple) for entry in value)
 
 
 def _flattened(members: Members) -> list[str]:
-    return [
-        name if type(value) is not tuple else f"{name}.{inner}"
-        for name, value in members
-        for inner in ([name for name, _ in value] if type(value) is tuple else [""])
-    ]
+    return [full for name, value in members for full in (name, *(f"{name}.{inner}" for inner in _names(value)))]
 
 
 def _listed(names: list[str]) -> str:

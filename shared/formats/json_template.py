@@ -42,11 +42,11 @@ class RecordTemplate:
         self._match = re.compile("".join([re.escape(literals[0]), *pieces])).match
         self._newlines = raw.count("\n")
         self._layout = layout
+        self._mixed = [at for at, pattern in enumerate(patterns) if pattern == _ANY]
         self._tokens = [at for at, pattern in enumerate(patterns) if pattern in {_ANY, _CONSTANT}]
-        self._escaped = [at for at, kinds in enumerate(self._kinds) if "escaped" in kinds and at not in self._tokens]
-        numeric = [at for at, kinds in enumerate(self._kinds) if kinds & _NUMBERS]
-        self._mixed = [at for at in numeric if at in self._tokens]
-        self._numbers = layout.columns_of([at for at in numeric if at not in self._tokens])
+        pure = [(at, kinds) for at, kinds in enumerate(self._kinds) if at not in self._tokens]
+        self._escaped = [at for at, kinds in pure if "escaped" in kinds]
+        self._numbers = layout.columns_of(at for at, kinds in pure if kinds & _NUMBERS)
 
     def fits(self, raw: str) -> bool:
         """True when `raw` is a record of this look, whatever its escapes say."""
