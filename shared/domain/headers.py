@@ -43,7 +43,7 @@ def _known_headers() -> dict[str, tuple[str, int]]:
         markers = [marker for marker in field.metadata if isinstance(marker, Headers)]
         if len(markers) != 1:
             raise TypeError(f"the field {name} wants one Headers marker")
-        for rank, header in enumerate((name, *markers[0].names)):
+        for rank, header in enumerate((name, *markers[0].names, *markers[0].paths)):
             if known.setdefault(normalize_header(header), (name, rank))[0] != name:
                 raise TypeError(f"the header {header} belongs to two fields")
     return known
@@ -54,12 +54,27 @@ _GIVEN = -1
 """The rank of a header that the caller maps: before all known ones."""
 
 _SHOWN_CHARACTERS = 1000
+DOTTED_PATHS = frozenset(
+    path
+    for field in ProductionRecord.model_fields.values()
+    for marker in field.metadata
+    if isinstance(marker, Headers)
+    for path in marker.paths
+)
+"""The members of nested objects that are fields of the record, as `group.member`."""
+
+_GROUPS = {normalize_header(path.partition(".")[0]) for path in DOTTED_PATHS}
 _OURS = {normalize_header(name) for name in (ROW_COLUMN, CODES_COLUMN, REASONS_COLUMN)}
 
 
 def recognized_fields(cells: Sequence[str]) -> int:
     """How many fields of the record the cells name, read as a header: how much a row looks like one."""
     return len({known[0] for cell in cells if (known := _KNOWN.get(normalize_header(cell)))})
+
+
+def is_nested_group(name: str) -> bool:
+    """True for the name of an object whose members are columns of their own, `name.member`: see `DOTTED_PATHS`."""
+    return normalize_header(name) in _GROUPS
 
 
 def map_headers(

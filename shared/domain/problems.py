@@ -147,6 +147,36 @@ FILE_PROBLEMS: dict[str, str] = {
         "The column “{column}” has dates with the day first: {day_first}, and with the month first: {month_first}. "
         "Write them alike, or give dateOrder (DMY or MDY) with the upload; rows that do not fit are refused then."
     ),
+    "json_encoding": "The file is not valid UTF-8 or UTF-16 text (see byte {offset}). Save it as UTF-8.",
+    "json_not_records": (
+        "The file starts with “{start}”, so it is no JSON. Send an array of records, an object that holds one, or one "
+        "record a line."
+    ),
+    "json_no_records": "The file holds no records. Send at least one.",
+    "json_no_array": (
+        "No member of the file's object is an array of records; its members are {members}. Put the records into one."
+    ),
+    "json_several_arrays": "Each of {members} is an array of records. Send one of them in a file.",
+    "json_truncated": "The file ends on line {line} in the middle of its data. Export it again, and upload it whole.",
+    "json_syntax": "Line {line} is not valid JSON: {reason}. Correct it, or export the file again.",
+    "json_text_after_end": (
+        "Text stands on line {line}, behind the end of the records. Put all records into one array, or each on a line "
+        "of its own."
+    ),
+    "json_record_not_object": (
+        "Line {line}: {reason}. Write every record as an object that names its values, like "
+        '{{"machineName": "Press 1"}}.'
+    ),
+    "json_record_too_long": (
+        "The value that starts on line {line} is longer than a megabyte, so it is no record. Check how the file nests."
+    ),
+    "json_too_many_columns": "The records have more than {limit} different members. Send those of one kind in a file.",
+    "json_too_deep": "Line {line}: {reason}. Export the records flat.",
+    "json_duplicate_key": "Line {line}: {reason}. Give each member of an object once.",
+    "json_number_too_large": "Line {line}: {reason}. Correct it.",
+    "json_number_not_finite": "Line {line}: {reason}. Write null where there is no value.",
+    "json_nul": "Line {line}: {reason}. Remove it.",
+    "json_lone_surrogate": "Line {line}: {reason}. Correct the text.",
 }
 
 

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.headers import ColumnMapping, HeaderProblem, map_headers, normalize_header
+from shared.domain.headers import (
+    DOTTED_PATHS,
+    ColumnMapping,
+    HeaderProblem,
+    is_nested_group,
+    map_headers,
+    normalize_header,
+    recognized_fields,
+)
 
 
 def mapped(*headers: str, **defaults: str) -> ColumnMapping:
@@ -100,3 +108,32 @@ def test_a_mapping_of_a_column_that_is_not_there_is_a_problem() -> None:
     problem = map_headers(["timestamp", "machine"], {}, {"Machin": "machine_name"})
     assert isinstance(problem, HeaderProblem)
     assert problem.code == "file_column_not_there"
+
+
+@pytest.mark.parametrize("path", sorted(DOTTED_PATHS))
+def test_dotted_paths_are_columns_of_their_own(path: str) -> None:
+    """Each has a group and a member, and finds a field beside any plain name."""
+    group, member = path.split(".")
+    assert member
+    assert is_nested_group(group.upper())
+    assert recognized_fields([path]) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("part.number", "part_number"),
+        ("Parts.Good", "good_parts"),
+        ("oee.availability", "availability"),
+        ("oee.score", "oee_score"),
+        ("downtime.minutes", "downtime_minutes"),
+    ],
+)
+def test_members_of_nested_objects_find_their_field(path: str, field: str) -> None:
+    """By the name `group.member`."""
+    assert mapped("timestamp", "machine.name", path).columns == ("timestamp", "machine_name", field)
+
+
+def test_other_objects_are_no_groups() -> None:
+    """They are kept whole."""
+    assert not is_nested_group("tool")
