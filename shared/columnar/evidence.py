@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
@@ -32,6 +32,8 @@ class CellStyles:
     date_order: DateOrder | None
     ratio_scale: dict[str, RatioScale]
     decisions: list[Decision]
+    comma_columns: list[int]
+    """The positions of the columns whose numbers have a decimal comma."""
 
 
 class Undecided(NamedTuple):
@@ -42,9 +44,15 @@ class Undecided(NamedTuple):
 
 
 class FileEvidence:
-    """The evidence of a file whose `columns` are record fields (snake_case) or None, by position."""
+    """The evidence of a file whose `columns` are record fields (snake_case) or None, by position.
 
-    def __init__(self, columns: Sequence[str | None]) -> None:
+    In a file of a format that knows numbers from texts, numbers are written with a decimal point whatever people
+    write: they say nothing of how the texts beside them are to be read. Such a file brings along what its `texts`
+    say, by position; see `TextNumbers`.
+    """
+
+    def __init__(self, columns: Sequence[str | None], texts: Mapping[int, NumberEvidence] | None = None) -> None:
+        self._typed = texts is not None
         self._numbers: dict[int, NumberEvidence] = {}
         self._ratios: dict[int, RatioEvidence] = {}
         self._timestamps: dict[int, TimestampEvidence] = {}
@@ -52,36 +60,23 @@ class FileEvidence:
         for position, name in enumerate(columns):
             kind = RECORD_FIELDS[name].kind if name else None
             if kind in (Kind.NUMBER, Kind.RATIO):
-                self._numbers[position] = NumberEvidence()
+                self._numbers[position] = (texts or {}).get(position) or NumberEvidence()
             if kind is Kind.RATIO:
                 self._ratios[position] = RatioEvidence()
             if kind is Kind.TIMESTAMP:
                 self._timestamps[position] = TimestampEvidence()
 
-    def see(self, table: TextTable, *, typed: bool = False) -> None:
-        """Take a table's cells into account.
-
-        In a `typed` file numbers stand with a decimal point because the program that wrote them knew them as
-        numbers: they say nothing of how people wrote the texts beside them (see `see_text`).
-        """
+    def see(self, table: TextTable) -> None:
+        """Take a table's cells into account."""
         for position, numbers in self._numbers.items():
             cells = table.frame.get_column(str(position)).drop_nulls()
             values = cells.cast(pl.Float64, strict=False)
-            if not typed:
+            if not self._typed:
                 _see_numbers(numbers, cells, values)
             if position in self._ratios:
                 _see_ratios(self._ratios[position], cells, values)
         for position, timestamps in self._timestamps.items():
             _see_timestamps(timestamps, table.frame.get_column(str(position)).drop_nulls())
-
-    def see_text(self, position: int, text: str) -> None:
-        """Take into account a cell of a typed file that holds a text where a number belongs."""
-        self._numbers[position].see(text)
-
-    @property
-    def number_columns(self) -> list[int]:
-        """The positions for `see_text`."""
-        return list(self._numbers)
 
     def decide(self, options: UploadOptions) -> CellStyles | Undecided:
         """How all cells are read, by the caller's choices and else by the evidence."""
@@ -106,13 +101,52 @@ class FileEvidence:
                 return Undecided(position, date)
             order = date.order
             decisions.append(self._decision("dates in", position, date.order, date.evidence))
-        return CellStyles(dict(self._by_name(styles)), order, dict(self._by_name(scales)), decisions)
+        return CellStyles(
+            number_style=dict(self._by_name(styles)),
+            date_order=order,
+            ratio_scale=dict(self._by_name(scales)),
+            decisions=decisions,
+            comma_columns=[position for position, style in styles.items() if style.decimal == ","],
+        )
 
     def _by_name(self, values: dict[int, _T]) -> Iterator[tuple[str, _T]]:
         return ((name, value) for position, value in values.items() if (name := self._names[position]))
 
     def _decision(self, subject: str, position: int, choice: str, evidence: str) -> Decision:
         return Decision(subject=f"{subject} {api_name(self._names[position] or '')}", choice=choice, evidence=evidence)
+
+
+class TextNumbers:
+    """What texts say of how numbers are written, in a file of a format that knows numbers from texts.
+
+    `field_of` names the record field (snake_case) that a column's name may stand for.
+    """
+
+    def __init__(self, field_of: Callable[[str], str | None]) -> None:
+        self._field_of = field_of
+        self.by_position: dict[int, NumberEvidence] = {}
+        self.with_point: set[int] = set()
+        """The columns in which a number, and no text, has a decimal point."""
+        self._columns = 0
+
+    def watch(self, columns: Sequence[str]) -> None:
+        """Take new columns into account; they are added at the end."""
+        for position in range(self._columns, len(columns)):
+            name = self._field_of(columns[position])
+            if name and RECORD_FIELDS[name].kind in (Kind.NUMBER, Kind.RATIO):
+                self.by_position[position] = NumberEvidence()
+        self._columns = len(columns)
+
+    def see(self, values: Sequence[object], numbers: frozenset[int]) -> None:
+        """Take a row into account; at the positions in `numbers` stand numbers."""
+        for position, evidence in self.by_position.items():
+            value = values[position] if position < len(values) else None
+            if not isinstance(value, str):
+                continue
+            if position not in numbers:
+                evidence.see(value)
+            elif "." in value:
+                self.with_point.add(position)
 
 
 def _written(style: NumberStyle) -> str:

@@ -72,6 +72,13 @@ def recognized_fields(cells: Sequence[str]) -> int:
     return len({known[0] for cell in cells if (known := _KNOWN.get(normalize_header(cell)))})
 
 
+def field_of(header: str, mapping: Mapping[str, str | None]) -> str | None:
+    """The field (snake_case) that a column of this name may be; `mapping` as for `map_headers`."""
+    name = normalize_header(header)
+    given = {normalize_header(column): field for column, field in mapping.items()}
+    return given[name] if name in given else _KNOWN.get(name, (None, 0))[0]
+
+
 def is_nested_group(name: str) -> bool:
     """True for the name of an object whose members are columns of their own, `name.member`: see `DOTTED_PATHS`."""
     return normalize_header(name) in _GROUPS
