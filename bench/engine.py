@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import uuid
 from collections.abc import Iterator
@@ -88,10 +89,9 @@ class Job:
         )
 
 
-def planned(path: Path, chunk_bytes: int, **options: Any) -> Job:
-    """Plan a CSV file."""
-    size = path.stat().st_size
-    upload = Upload(
+def upload_of(size: int, **options: Any) -> Upload:
+    """An upload of a file of so many bytes that waits for its plan."""
+    return Upload(
         tenant_id="tenant",
         upload_id=str(uuid.uuid4()),
         created_at=NOW,
@@ -99,13 +99,18 @@ def planned(path: Path, chunk_bytes: int, **options: Any) -> Job:
         correlation_id="bench",
         request_digest="",
         state=UploadState.PLANNING,
-        file_name=path.name,
+        file_name="source",
         file_size=size,
         mime_type="text/csv",
         object_key="source",
-        options=UploadOptions(work_unit_id="unit", import_type="csv", **options),
+        options=UploadOptions(work_unit_id="unit", **{"import_type": "csv"} | options),
         source=SourceObject(key="source", version_id="1", etag="", size=size),
     )
+
+
+def planned(path: Path, chunk_bytes: int) -> Job:
+    """Plan a CSV file."""
+    upload = upload_of(path.stat().st_size)
     draft = make_plan(upload, cast("Objects", FileOnDisk(path)), chunk_bytes)
     return Job(path, upload, draft.plan, tuple(draft.chunks))
 
@@ -130,6 +135,7 @@ def _records(address: DatabaseAddress) -> PostgresRecords:
 @contextmanager
 def workers(address: DatabaseAddress, count: int) -> Iterator[Any]:
     """A pool of worker processes that have imported everything and are connected."""
+    os.environ["POLARS_MAX_THREADS"] = "1"  # as the functions have it
     with multiprocessing.get_context("spawn").Pool(count, _warm, (address,)) as pool:
         pool.map(_peak, range(count * 4), chunksize=1)
         yield pool

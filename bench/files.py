@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+_NAMES = (
+    "timestamp", "machine", "process", "part", "total", "good", "reject", "planned", "operating", "downtime",
+    "availability", "performance", "quality", "oee",
+)  # fmt: skip
 _MACHINES = 40
 _BLOCK = 500_000
 _STEPS = 1 << 20
@@ -23,6 +29,12 @@ def write_csv(path: Path, *, rows: int, bad_share: float = 0.0, seed: int = 1) -
             frame = _rows(start, min(_BLOCK, rows - start), bad_share, seed)
             frame.write_csv(out, include_header=False)
     return path
+
+
+def rows_of_file(rows: int, seed: int = 1) -> Iterator[dict[str, Any]]:
+    """The same rows, all of them good, with numbers as numbers."""
+    frame = _rows(0, rows, 0.0, seed).rename(dict(zip(_NAMES, _HEADER.strip().split(","), strict=True)))
+    yield from frame.with_columns(pl.col("goodParts").cast(pl.Int64)).iter_rows(named=True)
 
 
 def _rows(start: int, count: int, bad_share: float, seed: int) -> pl.DataFrame:
@@ -43,7 +55,8 @@ def _rows(start: int, count: int, bad_share: float, seed: int) -> pl.DataFrame:
     return frame.select(
         pl.when(kind == 0)
         .then(pl.lit("2026-02-31T10:00:00+00:00"))
-        .otherwise(moment.dt.to_string("%Y-%m-%dT%H:%M:%S+00:00")),
+        .otherwise(moment.dt.to_string("%Y-%m-%dT%H:%M:%S+00:00"))
+        .alias("timestamp"),
         pl.format("PRESS-{}", machine.cast(pl.String).str.zfill(2)).alias("machine"),
         pl.lit("Stamping").alias("process"),
         pl.format("P-{}", (pl.col("part") * 100_000).cast(pl.Int64).cast(pl.String).str.zfill(6)).alias("part"),

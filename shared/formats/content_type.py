@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from shared.formats.compression import is_gzip, unpacked_start
-from shared.formats.encoding import utf16_name
+from shared.formats.utf16 import utf16_name
 
 _WORKBOOK = b"PK\x03\x04"
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -39,7 +39,7 @@ _INNER_BYTES = 65_536
 def content_problem(head: bytes, import_type: Literal["csv", "json", "excel"]) -> str | None:
     """Name what a file that starts with `head` is instead of what it should be; None when it may be that.
 
-    Delimited text and JSON may be gzip-ed. UTF-16 is delimited text, and no JSON. Workbooks are ZIP archives or OLE2
+    Delimited text and JSON may be gzip-ed, and in UTF-16. Workbooks are ZIP archives or OLE2
     documents; what is in them is not looked at.
     """
     if import_type == "excel":
@@ -67,7 +67,7 @@ def _describe(head: bytes) -> str | None:
 
 
 def _not_json(head: bytes) -> str | None:
-    if utf16_name(head):
-        return "text in UTF-16"
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    return None if start in (b"[", b"{", b"") else "text that starts with neither [ nor {"
+    utf16 = utf16_name(head)
+    text = head.decode(utf16, "ignore") if utf16 else head.decode("utf-8", "ignore")
+    start = text.removeprefix("\ufeff").lstrip()[:1]
+    return None if start in ("[", "{", "") else "text that starts with neither [ nor {"

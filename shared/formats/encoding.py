@@ -20,8 +20,8 @@ from shared.domain.problems import FileProblem, file_refusal
 from shared.formats.alphabets import CENTRAL, TURKISH, WESTERN, Plausibility, judge_words
 from shared.formats.byte_survey import MOST_WORD_BYTES, ByteSurvey, is_readable, survey_bytes
 from shared.formats.scripts import ScriptEncoding, find_script_encoding
+from shared.formats.utf16 import UTF16_MARKS, utf16_name
 
-UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WINDOWS_1252 = "cp1252"
 _LATIN = {
     _WINDOWS_1252: WESTERN,
@@ -42,12 +42,8 @@ _NO_TEXT_CODECS = frozenset(
 )
 _HEAD_BYTES = 65_536
 _BLOCK = 1 << 20
-_MOST_NUL_BYTES_ASTRAY = 0.02
-_LEAST_NUL_BYTES = 0.3
-_FEWEST_NUL_BYTES = 4
 _NUL = re.compile("\x00")
 _ISO_CONTROL = re.compile("[\x00\x80-\x9f]")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +100,6 @@ def _utf8(survey: ByteSurvey) -> Encoding:
     else:
         evidence = "every byte sequence is valid UTF-8"
     return Encoding("utf-8", evidence, mark_length=len(codecs.BOM_UTF8) * survey.marked)
-
-
-def utf16_name(head: bytes) -> str | None:
-    """The codec of UTF-16 text that starts so, by its mark, or by NUL bytes beside ASCII characters; else None."""
-    if head.startswith(codecs.BOM_UTF16_LE):
-        return "utf-16-le"
-    if head.startswith(codecs.BOM_UTF16_BE):
-        return "utf-16-be"
-    first, second = head[::2].count(0), head[1::2].count(0)
-    many, few = max(first, second), min(first, second)
-    if many < _FEWEST_NUL_BYTES or many < len(head) // 2 * _LEAST_NUL_BYTES or few > many * _MOST_NUL_BYTES_ASTRAY:
-        return None
-    name = "utf-16-le" if second > first else "utf-16-be"
-    return None if _CONTROL.search(head.decode(name, "ignore")) else name
 
 
 def _blocks(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
