@@ -10,6 +10,7 @@ from itertools import chain
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.problems import file_problem
 from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN, RefusedRow, guard_formula
 from shared.domain.upload import Failure, Totals, Upload, UploadState
 from shared.errors import AccountingError
@@ -66,12 +67,22 @@ def fail_import(
         planned = upload.plan.records if upload.plan else 0
         key, refused = write_refused_rows(upload, objects)
         totals = loaded.model_copy(update={"records": planned, "refused": refused})
+        failure = _too_many_errors(upload, refused, failure) or failure
         failed = _event(upload, AuditAct.IMPORT_FAILED, clock(), totals, **failure.model_dump(by_alias=True))
         upload = uploads.move(
             upload, UploadState.FAILED, failed, failure=failure, totals=totals, refused_rows_key=key, ended_at=clock()
         )
     queue.release(upload.upload_id)
     return upload.failure or failure
+
+
+def _too_many_errors(upload: Upload, refused: int, failure: Failure) -> Failure | None:
+    """The failure of an import that `max_errors` stopped: of what a chunk says the Map state passes nothing on."""
+    limit = upload.options.max_errors
+    if limit is None or refused <= limit:
+        return None
+    message = file_problem("file_too_many_errors", limit=limit)
+    return failure.model_copy(update={"code": "file_too_many_errors", "message": message})
 
 
 def write_refused_rows(upload: Upload, objects: Objects) -> tuple[str | None, int]:
