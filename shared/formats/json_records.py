@@ -213,7 +213,7 @@ class JsonRecords:
             raise self._unreadable(error) from error
         try:
             check_names([*others, name])
-            check_texts((name,))
+            check_texts(name)
         except JsonFault as fault:
             raise faulty(fault, self._text.line) from fault
         if len(others) >= MAX_COLUMNS:
@@ -276,7 +276,10 @@ class JsonRecords:
 
     def _after_record(self, end: int, closing: str) -> bool:
         """Go from the end of a record to the next one; False when there is none."""
-        text = self._text
+        text, gap = self._text, self._reader.gap
+        if gap is not None and text.text.startswith(gap + "{", end):
+            text.advance(end + len(gap))
+            return True
         refills = text.refills
         text.advance(end)
         following = text.skip_space()
