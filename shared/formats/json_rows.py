@@ -93,12 +93,14 @@ class JsonRowReader:
         Making one costs as much as reading a thousand records, and trying one in vain is not free: where records seldom
         look alike, patience ends and the decoder reads them all.
         """
+        if self._patience <= 0:
+            self._recent.clear()
+            return
         known = self._templates.get(names)
         if known in self._recent and known.fits(raw):
             return  # Only the space behind the record was another, or the window ended there.
         if known is None or known in self._recent:
             if self._patience <= _TEMPLATE_COST:
-                self._recent.clear()
                 return
             self._patience -= _TEMPLATE_COST
             if len(self._templates) >= MAX_COLUMNS:

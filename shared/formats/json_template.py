@@ -13,7 +13,9 @@ from itertools import repeat
 
 from shared.formats.json_values import JsonRow, Layout, Value, check_texts, compact, decode
 
-_LEAF = re.compile(r'"(?:[^"\\]|\\.)*"(?P<name>[ \t\n]*:)?|-?[0-9][-+.0-9eE]*|true|false|null|\[[^][{}\n]*\]')
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_STRING = re.compile(_QUOTED)
+_LEAF = re.compile(rf'{_QUOTED}(?P<name>[ \t\n]*:)?|-?[0-9][-+.0-9eE]*|true|false|null|\[(?:[^][{{}}"\n]|{_QUOTED})*\]')
 
 _PLAIN_TEXT = r'[^"\\\x00-\x1f]*+'
 _ESCAPED_TEXT = rf"{_PLAIN_TEXT}(?:\\.{_PLAIN_TEXT})*"
@@ -38,8 +40,8 @@ class RecordTemplate:
         Raises ValueError for a record whose values cannot be told apart so simply.
         """
         literals, leaves = _literals_and_leaves(raw)
-        if len(leaves) != layout.cells:
-            raise ValueError("an array spans lines, or holds a bracket in a string")
+        if any("[" in _STRING.sub("", literal) for literal in literals):
+            raise ValueError("an array spans lines, or holds more than scalars")
         self._kinds = [{_kind(leaf)} for leaf in leaves]
         if older:
             self._kinds = [new | known for new, known in zip(self._kinds, older._kinds, strict=True)]  # noqa: SLF001

@@ -240,7 +240,6 @@ class Layout:
 
     def __init__(self, positions: list[int]) -> None:
         self._positions = positions
-        self.cells = len(positions)
         self._width = max(positions, default=-1) + 1
         self._sets: dict[tuple[int, ...], frozenset[int]] = {}
         self.in_order = positions == list(range(len(positions)))

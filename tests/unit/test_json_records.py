@@ -339,6 +339,16 @@ def test_the_template_reads_what_the_decoder_reads(file: tuple[Any, str, str]) -
     assert told(data) == told_by_decoder(data)
 
 
+@given(file=files(), block=st.integers(1, 60), encoding=st.sampled_from(["utf-8", "utf-16"]))
+def test_where_the_window_ends_does_not_matter(file: tuple[Any, str, str], block: int, encoding: str) -> None:
+    """Records, characters and line ends may be cut by it anywhere."""
+    data = file[1].encode(encoding)
+    whole = told(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_text, "_BLOCK", block)
+        assert told(data) == whole
+
+
 @given(
     data=st.lists(
         st.sampled_from([*list('{}[],:"\\ab1.-eE0 \n\x01'), "null", "true", "\\u0041", '{"a":"']), max_size=40
@@ -390,6 +400,13 @@ def test_any_bytes_end_in_rows_or_a_refusal(data: bytes) -> None:
     except UploadRejected:
         return
     assert rows
+
+
+@pytest.mark.parametrize("array", ['["{"]', '["]"]', "[\n1]", "[[1]]", '[{"b":1}]', "[]", '["\\u005b"]', "[1e999]"])
+def test_arrays_that_only_look_simple_make_no_template(array: str) -> None:
+    """A bracket in a string, or an array over lines, is left to the decoder."""
+    data = ",".join(f'{{"x [mm]":{value}}}' for value in (array, array, "[1]", "[1,2]", array, '["{"]', "1", '"["'))
+    assert told(f"[{data}]") == told_by_decoder(f"[{data}]")
 
 
 @given(record=st.dictionaries(name, nested, min_size=1, max_size=4))
