@@ -5,7 +5,7 @@ of records with 20 members. It cannot tell lines, and of two members with one na
 mapping class that refuses them its rate is 0.45 to 0.5. The json module's decoder, also in C, decodes at 1.5 to 2: one
 record at a time out of a sliding window, with all members, the spelling of numbers, and the place where the record
 ends. With the checks around it in Python that becomes 0.5. So records that look like an earlier one are read by a
-pattern made from it (`json_template`): at 1.7 to 2.5 in all, 0.9 where two looks alternate, and 0.2 where hardly two
+pattern made from it (`json_template`): at 1.6 to 2.2 in all, 1 where two looks alternate, and 0.2 where hardly two
 records look alike.
 
 What is wrong with one record whose end is certain makes that row malformed; what breaks the file's structure rejects
