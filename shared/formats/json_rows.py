@@ -10,6 +10,7 @@ from shared.formats.json_values import MAX_COLUMNS, Columns, JsonFault, JsonRow,
 _BATCH_ROWS = 256
 _TEMPLATE_COST = 1000
 _PATIENCE = 20 * _TEMPLATE_COST
+_RECENT = 4
 
 
 class JsonRowReader:
@@ -27,7 +28,7 @@ class JsonRowReader:
         self.by_ordinal = False
         self.gap: str | None = None
         self.first_fault: UploadRejected | None = None
-        self._template: RecordTemplate | None = None
+        self._recent: list[RecordTemplate] = []
         self._templates: dict[tuple[str, ...], RecordTemplate] = {}
         self._patience = _PATIENCE
 
@@ -41,7 +42,7 @@ class JsonRowReader:
             layout = self.columns.layout(cells.names)
         except JsonFault as fault:
             return self.malformed(raw, line, fault)
-        if cells.scalar:
+        if cells.simple:
             self._learn(cells.names, layout, raw)
         self.records += 1
         number = self.records if self.by_ordinal else line
@@ -54,34 +55,60 @@ class JsonRowReader:
         return JsonRow(self.records if self.by_ordinal else line, [raw], malformed=fault.reason)
 
     def similar_rows(self) -> list[JsonRow]:
-        """The rows of the records that come next and look like one before, as far as `gap` parts them: maybe none."""
+        """The rows of the records that come next and look like earlier ones, as far as `gap` parts them: maybe none."""
+        rows: list[JsonRow] = []
+        last: RecordTemplate | None = None
+        while self._recent and len(rows) < _BATCH_ROWS:
+            for template in self._recent:
+                if template is last:
+                    continue
+                more = self._read(template)
+                self._patience += len(more) - 1
+                if more:
+                    rows += more
+                    break
+            else:
+                break
+            last = template
+            if template is not self._recent[0]:
+                self._recent.remove(template)
+                self._recent.insert(0, template)
+        return rows
+
+    def _read(self, template: RecordTemplate) -> list[JsonRow]:
         text = self._text
-        if self._template is None or self.gap is None:
+        if self.gap is None:
             return []
         row_number, step = (self.records + 1, 1) if self.by_ordinal else (text.line, None)
-        rows, text.pos, lines = self._template.read(
+        rows, text.pos, lines = template.read(
             text.text, text.pos, gap=self.gap, row_number=row_number, step=step, at_most=_BATCH_ROWS
         )
         text.line += lines
         self.records += len(rows)
-        self._patience += len(rows) - 1
         return rows
 
     def _learn(self, names: tuple[str, ...], layout: Layout, raw: str) -> None:
-        """Choose the template for what comes: of the look of this record, which the present one did not read.
+        """Have a template for what comes: of the look of this record, which none of the recent ones read.
 
         Making one costs as much as reading a thousand records, and trying one in vain is not free: where records seldom
         look alike, patience ends and the decoder reads them all.
         """
+        if self._patience <= 0:
+            self._recent.clear()
+            return
         known = self._templates.get(names)
-        if known is not None and known is not self._template:
-            self._template = known
-        elif known is not None and known.fits(raw):
+        if known in self._recent and known.fits(raw):
             return  # Only the space behind the record was another, or the window ended there.
-        elif self._patience > _TEMPLATE_COST:
+        if known is None or known in self._recent:
+            if self._patience <= _TEMPLATE_COST:
+                return
             self._patience -= _TEMPLATE_COST
             if len(self._templates) >= MAX_COLUMNS:
                 self._templates.clear()
-            self._template = self._templates[names] = RecordTemplate(raw, layout, known)
-        if self._patience <= 0:
-            self._template = None
+            try:
+                template = self._templates[names] = RecordTemplate(raw, layout, known)
+            except ValueError:
+                return
+        else:
+            template = known
+        self._recent = [template, *(other for other in self._recent if other is not known)][:_RECENT]

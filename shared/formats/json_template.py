@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from itertools import repeat
 
-from shared.formats.json_values import JsonRow, Layout, Value, check_texts, decode
+from shared.formats.json_values import JsonRow, Layout, Value, check_texts, compact, decode
 
-_LEAF = re.compile(r'"(?:[^"\\]|\\.)*"(?P<name>[ \t\n]*:)?|-?[0-9][-+.0-9eE]*|true|false|null')
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_STRING = re.compile(_QUOTED)
+_LEAF = re.compile(rf'{_QUOTED}(?P<name>[ \t\n]*:)?|-?[0-9][-+.0-9eE]*|true|false|null|\[(?:[^][{{}}"\n]|{_QUOTED})*\]')
 
 _PLAIN_TEXT = r'[^"\\\x00-\x1f]*+'
 _ESCAPED_TEXT = rf"{_PLAIN_TEXT}(?:\\.{_PLAIN_TEXT})*"
@@ -22,6 +24,7 @@ _NUMBER = r"-?+(?!0[0-9])[0-9]{1,20}+\.?+[0-9]{0,20}+(?<!\.)"
 _POWER = rf"{_NUMBER}(?:[eE][-+]?[0-9]{{1,2}}+)?+"
 _CONSTANT = "(true|false|null)"
 _ANY = f'("{_ESCAPED_TEXT}"|{_POWER}|true|false|null)'
+_ANY_OR_ARRAY = rf'("{_ESCAPED_TEXT}"|{_POWER}|true|false|null|\[[^][{{}}\n]*+\])'
 
 _TEXTS = frozenset({"text", "escaped"})
 _NUMBERS = frozenset({"number", "power"})
@@ -29,11 +32,16 @@ _CONSTANTS = {"null": None, "true": True, "false": False}
 
 
 class RecordTemplate:
-    """The look of records whose values are all scalars, taken from the text of one."""
+    """The look of records whose values are scalars and arrays of scalars, taken from the text of one."""
 
     def __init__(self, raw: str, layout: Layout, older: RecordTemplate | None) -> None:
-        """`layout` is that of the record; `older` missed the record, though its names are the same."""
+        """`layout` is that of the record; `older` missed the record, though its names are the same.
+
+        Raises ValueError for a record whose values cannot be told apart so simply.
+        """
         literals, leaves = _literals_and_leaves(raw)
+        if any("[" in _STRING.sub("", literal) for literal in literals):
+            raise ValueError("an array spans lines, or holds more than scalars")
         self._kinds = [{_kind(leaf)} for leaf in leaves]
         if older:
             self._kinds = [new | known for new, known in zip(self._kinds, older._kinds, strict=True)]  # noqa: SLF001
@@ -42,11 +50,12 @@ class RecordTemplate:
         self._match = re.compile("".join([re.escape(literals[0]), *pieces])).match
         self._newlines = raw.count("\n")
         self._layout = layout
-        self._mixed = [at for at, pattern in enumerate(patterns) if pattern == _ANY]
-        self._tokens = [at for at, pattern in enumerate(patterns) if pattern in {_ANY, _CONSTANT}]
+        self._mixed = [at for at, pattern in enumerate(patterns) if pattern in {_ANY, _ANY_OR_ARRAY}]
+        self._tokens = [at for at, pattern in enumerate(patterns) if pattern == _CONSTANT or at in self._mixed]
         pure = [(at, kinds) for at, kinds in enumerate(self._kinds) if at not in self._tokens]
         self._escaped = [at for at, kinds in pure if "escaped" in kinds]
-        self._numbers = layout.columns_of(at for at, kinds in pure if kinds & _NUMBERS)
+        self._number_cells = tuple(at for at, kinds in pure if kinds & _NUMBERS)
+        self._numbers = layout.columns_of(self._number_cells)
 
     def fits(self, raw: str) -> bool:
         """True when `raw` is a record of this look, whatever its escapes say."""
@@ -87,20 +96,19 @@ class RecordTemplate:
 
     def _decode(self, values: list[Value]) -> frozenset[int]:
         """Decode what the pattern gave as it is spelled; the numbers among the row's columns. Raises ValueError."""
-        numbers = self._numbers
-        if self._mixed:
-            numbers |= self._layout.columns_of(at for at in self._mixed if str(values[at])[0] in "-0123456789")
+        found = tuple([at for at in self._mixed if str(values[at])[0] in "-0123456789"])
+        numbers = self._layout.columns_of(self._number_cells + found) if found else self._numbers
         for at in self._escaped:
             text = values[at]
             if isinstance(text, str) and "\\" in text:
                 values[at] = _unescaped(f'"{text}"')
         for at in self._tokens:
-            values[at] = _scalar(str(values[at]))
+            values[at] = _value(str(values[at]))
         return numbers
 
 
 def _literals_and_leaves(raw: str) -> tuple[list[str], list[str]]:
-    """The scalar values of a record's text, and the text before, between and behind them."""
+    """The values of a record's text, and the text before, between and behind them."""
     literals, leaves, behind = [], [], 0
     for leaf in _LEAF.finditer(raw):
         if leaf["name"] is None:
@@ -111,6 +119,8 @@ def _literals_and_leaves(raw: str) -> tuple[list[str], list[str]]:
 
 
 def _kind(leaf: str) -> str:
+    if leaf[0] == "[":
+        return "array"
     if leaf[0] == '"':
         return "escaped" if "\\" in leaf else "text"
     if leaf in _CONSTANTS:
@@ -128,19 +138,27 @@ def _pattern(kinds: set[str]) -> str:
     elif given <= _NUMBERS:
         found = f"({_POWER if 'power' in given else _NUMBER})"
     else:
-        return _ANY
+        return _ANY_OR_ARRAY if "array" in given else _ANY
     return f"(?:{found}|null)" if "null" in kinds else found
 
 
-def _scalar(token: str) -> Value:
+def _value(token: str) -> Value:
     if token[0] == '"':
         return _unescaped(token) if "\\" in token else token[1:-1]
+    if token[0] == "[":
+        return compact(_decoded(token), depth=2)
     return _CONSTANTS.get(token, token)
 
 
 def _unescaped(token: str) -> str:
-    """A string's content; raises ValueError for an escape or a character that is none."""
-    content: str = decode(token, 0)[0]
+    return str(_decoded(token))
+
+
+def _decoded(token: str) -> object:
+    """A string's content, or an array; raises ValueError for what is none, or holds what no database can."""
+    value, end = decode(token, 0)
+    if end < len(token):
+        raise ValueError("the value ends early")
     if "\\u" in token:
-        check_texts((content,))
-    return content
+        check_texts(value)
+    return value

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from json import JSONDecodeError, JSONDecoder
 from json.encoder import encode_basestring
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from shared.domain.headers import is_nested_group
@@ -25,8 +24,8 @@ Members = tuple[tuple[str, Any], ...]
 Value = str | bool | None
 
 _NESTED = (tuple, list)
-_SMALL_NUMBER_LENGTH = 20
-_SMALL_NUMBER_BYTES = b"-.0123456789"
+_NESTED_TYPES = frozenset(_NESTED)
+_PLAIN_NUMBER_BYTES = b" -.0123456789"
 _SUSPICIOUS_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _TOO_DEEP = f"objects and arrays stand more than {MAX_DEPTH} deep in one another"
 _CUT = re.compile(
@@ -55,13 +54,13 @@ class JsonRow(NamedTuple):
 class Cells(NamedTuple):
     """A record as names and values in the order of the file.
 
-    `numbers` are the positions of numbers; `scalar` is False where an object or an array was kept whole.
+    `numbers` are the positions of numbers; `simple` is False where more than an array of scalars was kept whole.
     """
 
     names: tuple[str, ...]
     values: list[Value]
-    numbers: list[int]
-    scalar: bool
+    numbers: tuple[int, ...]
+    simple: bool
 
 
 class JsonFault(ValueError):
@@ -122,28 +121,47 @@ def cells_of(record: object, raw: str) -> Cells:
     """
     if not isinstance(record, tuple):
         raise JsonFault("json_record_not_object", f"the record is {kind_of(record)}, not an object")
-    names: list[str] = []
-    values: list[Any] = []
+    names, values = _members(record)
+    kinds = tuple(map(type, values))
+    if tuple in kinds and any(map(_is_group, names)):
+        names, values = _members(_flattened(record))
+        kinds = tuple(map(type, values))
+    numbers, nested = _places(kinds)
+    cells: list[Any] = list(values)
+    if numbers:
+        for position, spelling in zip(numbers, _spelled([cells[position] for position in numbers]), strict=True):
+            cells[position] = spelling
+    if "\\u" in raw and _SUSPICIOUS_ESCAPE.search(raw):
+        check_texts(record)
+    simple = True
+    for position in nested:
+        simple = simple and isinstance(cells[position], list) and _NESTED_TYPES.isdisjoint(map(type, cells[position]))
+        cells[position] = compact(cells[position], depth=2)
+    return Cells(names, cells, numbers, simple)
+
+
+def _members(record: Members) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    if not record:
+        return (), ()
+    names, values = zip(*record, strict=True)
+    return names, values
+
+
+def _flattened(record: Members) -> Members:
+    flat: list[tuple[str, Any]] = []
     for name, value in record:
         if type(value) is tuple and _is_group(name):
-            names += [f"{name}.{inner}" for inner, _ in value]
-            values += [inner for _, inner in value]
+            flat += [(f"{name}.{inner}", inner_value) for inner, inner_value in value]
         else:
-            names.append(name)
-            values.append(value)
-    numbers: list[int] = []
-    scalar = True
-    for position, value in enumerate(values):
-        if type(value) is bytes:
-            values[position] = _number(value)
-            numbers.append(position)
-        elif type(value) in _NESTED:
-            values[position] = compact(value, depth=2)
-            scalar = False
-    if _SUSPICIOUS_ESCAPE.search(raw):
-        check_texts(names)
-        check_texts(values)
-    return Cells(tuple(names), values, numbers, scalar)
+            flat.append((name, value))
+    return tuple(flat)
+
+
+@lru_cache(maxsize=MAX_COLUMNS)
+def _places(kinds: tuple[type, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Where numbers stand among values of these kinds, and where objects and arrays."""
+    numbers = tuple(at for at, kind in enumerate(kinds) if kind is bytes)
+    return numbers, tuple(at for at, kind in enumerate(kinds) if kind in _NESTED)
 
 
 @lru_cache(maxsize=4 * MAX_COLUMNS)
@@ -154,35 +172,39 @@ def _is_group(name: str) -> bool:
 def compact(value: object, depth: int = 1) -> str:
     """`value`, which stands `depth` levels deep, as JSON without needless spaces, its numbers as the file spells them.
 
-    Raises JsonFault.
+    Raises JsonFault, but not for what `check_texts` finds.
     """
+    if isinstance(value, str):
+        return encode_basestring(value)
     if isinstance(value, _NESTED) and depth > MAX_DEPTH:
         raise JsonFault("json_too_deep", _TOO_DEEP)
     if isinstance(value, list):
         return f"[{','.join([compact(entry, depth + 1) for entry in value])}]"
     if isinstance(value, tuple):
         check_names([name for name, _ in value])
-        return f"{{{','.join([f'{compact(name)}:{compact(entry, depth + 1)}' for name, entry in value])}}}"
+        return f"{{{','.join([f'{encode_basestring(name)}:{compact(entry, depth + 1)}' for name, entry in value])}}}"
     if isinstance(value, bytes):
-        return _number(value)
-    if isinstance(value, str):
-        check_texts((value,))
-        return encode_basestring(value)
+        return _spelled([value])[0]
     return "null" if value is None else "true" if value else "false"
 
 
-def _number(spelling: bytes) -> str:
-    text = spelling.decode()
-    if len(spelling) <= _SMALL_NUMBER_LENGTH and not spelling.translate(None, _SMALL_NUMBER_BYTES):
-        return text
-    if text.endswith(("N", "y")):
-        raise JsonFault("json_number_not_finite", f"{text} is no number of JSON")
-    mantissa, _, exponent = text.lower().partition("e")
+def _spelled(numbers: list[bytes]) -> list[str]:
+    """The numbers as text. Raises JsonFault for one that is none, or that is out of all range."""
+    together = b" ".join(numbers)
+    if together.translate(None, _PLAIN_NUMBER_BYTES) or max(map(len, numbers)) > MAX_DIGITS:
+        for number in numbers:
+            _check_number(number.decode())
+    return together.decode().split(" ")
+
+
+def _check_number(number: str) -> None:
+    if number.endswith(("N", "y")):
+        raise JsonFault("json_number_not_finite", f"{number} is no number of JSON")
+    mantissa, _, exponent = number.lower().partition("e")
     digits = len(mantissa.lstrip("-").replace(".", ""))
     if digits > MAX_DIGITS or len(exponent.lstrip("+-0")) > MAX_EXPONENT_DIGITS:
         limits = f"more than {MAX_DIGITS} digits, or more than {MAX_EXPONENT_DIGITS} in the exponent"
-        raise JsonFault("json_number_too_large", f"the number {text[:40]} has {limits}")
-    return text
+        raise JsonFault("json_number_too_large", f"the number {number[:40]} has {limits}")
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -196,18 +218,21 @@ def check_names(names: Sequence[str]) -> None:
         seen.add(name)
 
 
-def check_texts(values: Iterable[object]) -> None:
-    """Raises JsonFault for a text that no database can hold."""
-    for text in values:
-        if not isinstance(text, str):
-            continue
-        if "\x00" in text:
+def check_texts(value: object, depth: int = 0) -> None:
+    """Raises JsonFault where a text in a decoded value is one that no database can hold, or stands too deep."""
+    if isinstance(value, str):
+        if "\x00" in value:
             raise JsonFault("json_nul", "a text holds a NUL character (\\u0000)")
         try:
-            text.encode()
+            value.encode()
         except UnicodeEncodeError:
             reason = "a text holds half of a surrogate pair (\\ud800 to \\udfff)"
             raise JsonFault("json_lone_surrogate", reason) from None
+    elif isinstance(value, _NESTED):
+        if depth > 2 * MAX_DEPTH + 2:  # An object is two tuples deep: its members, and each of them.
+            raise JsonFault("json_too_deep", _TOO_DEEP)
+        for inner in value:
+            check_texts(inner, depth + 1)
 
 
 class Layout:
@@ -215,23 +240,28 @@ class Layout:
 
     def __init__(self, positions: list[int]) -> None:
         self._positions = positions
-        self._gather: itemgetter[Any] | None = None
-        if positions != list(range(len(positions))):
-            source = {position: cell for cell, position in enumerate(positions)}
-            self._gather = itemgetter(*(source.get(column, -1) for column in range(max(positions) + 1)))
-
-    @property
-    def in_order(self) -> bool:
+        self._width = max(positions, default=-1) + 1
+        self._sets: dict[tuple[int, ...], frozenset[int]] = {}
+        self.in_order = positions == list(range(len(positions)))
         """True when the cells are the row as they are."""
-        return self._gather is None
 
     def place(self, cells: list[Value]) -> list[Value]:
         """The row of the cells, with None where they have nothing."""
-        return cells if self._gather is None else list(self._gather((*cells, None)))
+        if self.in_order:
+            return cells
+        row: list[Value] = [None] * self._width
+        for position, cell in zip(self._positions, cells, strict=True):
+            row[position] = cell
+        return row
 
-    def columns_of(self, cells: Iterable[int]) -> frozenset[int]:
-        """The columns of some cells, both by position."""
-        return frozenset([self._positions[cell] for cell in cells])
+    def columns_of(self, cells: tuple[int, ...]) -> frozenset[int]:
+        """The columns of some cells, both by position: for the same cells the very same set."""
+        columns = self._sets.get(cells)
+        if columns is None:
+            if len(self._sets) >= MAX_COLUMNS:
+                self._sets.clear()
+            columns = self._sets[cells] = frozenset([self._positions[cell] for cell in cells])
+        return columns
 
 
 class Columns:
@@ -252,13 +282,14 @@ class Columns:
             check_names(names)
             if len(self._layouts) >= MAX_COLUMNS:
                 self._layouts.clear()
-            layout = self._layouts[names] = Layout([self._column(name) for name in names])
+            layout = self._layouts[names] = Layout(self._places(names))
         return layout
 
-    def _column(self, name: str) -> int:
-        if name not in self._positions:
-            if len(self.names) >= MAX_COLUMNS:
-                raise reject("json_too_many_columns", limit=MAX_COLUMNS)
-            self._positions[name] = len(self.names)
-            self.names.append(name)
-        return self._positions[name]
+    def _places(self, names: tuple[str, ...]) -> list[int]:
+        for name in names:
+            if name not in self._positions:
+                if len(self.names) >= MAX_COLUMNS:
+                    raise reject("json_too_many_columns", limit=MAX_COLUMNS)
+                self._positions[name] = len(self.names)
+                self.names.append(name)
+        return [self._positions[name] for name in names]
