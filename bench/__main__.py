@@ -87,8 +87,10 @@ def _measure(part: str, folder: Path, rows: int, turns: int) -> Iterator[Result]
     elif part == "formats":
         yield Result("json_rows_per_s", round(json_rows_per_second(rows // 5)), "rows/s", 80_000)
     elif part == "memory":
-        for megabytes, peak in worker_peak_megabytes(folder).items():
-            yield Result(f"worker_peak_mb_at_{megabytes}_mb", round(peak), "MB", 400, most=True)
+        peaks = worker_peak_megabytes(folder)
+        yield Result("worker_peak_mb", round(max(peaks.values())), "MB", 400, most=True)
+        growth = round(peaks[max(peaks)] / peaks[min(peaks)], 2)
+        yield Result("worker_peak_growth", growth, f"× from {min(peaks)} to {max(peaks)} MB", 1.2, most=True)
     else:
         for module, seconds, goal in import_seconds():
             yield Result(f"import_{module}_s", round(seconds, 2), "s", goal, most=True)

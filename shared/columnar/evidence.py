@@ -125,9 +125,8 @@ class TextNumbers:
     def __init__(self, field_of: Callable[[str], str | None]) -> None:
         self._field_of = field_of
         self.by_position: dict[int, NumberEvidence] = {}
-        self.with_point: set[int] = set()
-        """The columns in which a number, and no text, has a decimal point."""
         self._columns = 0
+        self._texts_beside: dict[frozenset[int], tuple[int, ...]] = {}
 
     def watch(self, columns: Sequence[str]) -> None:
         """Take new columns into account; they are added at the end."""
@@ -135,18 +134,18 @@ class TextNumbers:
             name = self._field_of(columns[position])
             if name and RECORD_FIELDS[name].kind in (Kind.NUMBER, Kind.RATIO):
                 self.by_position[position] = NumberEvidence()
+                self._texts_beside.clear()
         self._columns = len(columns)
 
     def see(self, values: Sequence[object], numbers: frozenset[int]) -> None:
         """Take a row into account; at the positions in `numbers` stand numbers."""
-        for position, evidence in self.by_position.items():
+        texts = self._texts_beside.get(numbers)
+        if texts is None:
+            texts = self._texts_beside[numbers] = tuple(self.by_position.keys() - numbers)
+        for position in texts:
             value = values[position] if position < len(values) else None
-            if not isinstance(value, str):
-                continue
-            if position not in numbers:
-                evidence.see(value)
-            elif "." in value:
-                self.with_point.add(position)
+            if isinstance(value, str):
+                self.by_position[position].see(value)
 
 
 def _written(style: NumberStyle) -> str:

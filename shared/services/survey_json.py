@@ -41,8 +41,8 @@ def survey_json(upload: Upload, source: SourceObject, objects: Objects, chunk_by
             with objects.open_read(str(chunk.part)) as stream:
                 tally.see(stream.read(), chunk.first_line)
         styles = tally.evidence.decide(upload.options)
-        mixed = frozenset(styles.comma_columns if isinstance(styles, CellStyles) else ()) & texts.with_point
-        if mixed <= commas:
+        wanted = frozenset(styles.comma_columns if isinstance(styles, CellStyles) else ())
+        if wanted <= commas:
             return Survey(
                 header=header,
                 mapping=tally.mapping,
@@ -52,7 +52,7 @@ def survey_json(upload: Upload, source: SourceObject, objects: Objects, chunk_by
                 chunks=chunks,
                 decisions=records.decisions,
             )
-        commas = mixed
+        commas = wanted
 
 
 def _texts(records: JsonRecords, texts: TextNumbers, commas: frozenset[int]) -> Iterator[TextRecord]:
@@ -63,7 +63,7 @@ def _texts(records: JsonRecords, texts: TextNumbers, commas: frozenset[int]) -> 
             continue
         texts.watch(records.columns)
         texts.see(row.values, row.numbers)
-        cells = [_CELLS[value] if value is None or isinstance(value, bool) else value for value in row.values]
+        cells = [value if isinstance(value, str) else _CELLS[value] for value in row.values]
         for position in commas & row.numbers:
             cells[position] = cells[position].replace(".", ",")
         yield TextRecord(row.line, 0, cells)
