@@ -22,29 +22,27 @@ _MESSY = 100
 """A column is messy when more than one cell in so many is no plain number."""
 
 
-def read_numbers(text: pl.Series, style: NumberStyle) -> pl.DataFrame:
-    """The columns `text` (as Postgres reads it), `value` (Float64), `percent` (a % sign stood there) and `absent`.
+def read_numbers(text: pl.Series, value: pl.Series, style: NumberStyle) -> list[pl.Series]:
+    """The columns `text` (as Postgres reads it) and `value` (Float64) of a column of cells.
 
-    `value` is null where there is no cell, and where it is written in another way than `style`.
+    `value` is `text` cast. In a column that is not of plain numbers there are two more: `percent` (a % sign stood
+    there) and `absent`. A cell that is written in another way than `style` has a null `value`.
     """
-    frame = text.alias("text").to_frame()
-    if style == POINT:
-        plain = frame.select(
-            "text",
-            value=pl.col("text").cast(pl.Float64, strict=False),
-            percent=pl.lit(value=False),
-            absent=pl.col("text").is_null(),
-        )
-        if (plain.get_column("value").null_count() - text.null_count()) * _MESSY <= len(text):
-            return plain
+    if style == POINT and (value.null_count() - text.null_count()) * _MESSY <= len(text):
+        return [text.alias("text"), value.alias("value")]
     cells = pl.col("text").str.strip_chars(SPACES)
     number = cells.str.strip_suffix("%").str.strip_chars_end(SPACES)
     absent = cells.is_null() | (cells == "")
-    return frame.select(
-        text=pl.when(~absent).then(number if style == POINT else _with_point(number, style)),
-        percent=cells.str.ends_with("%").fill_null(value=False),
-        absent=absent,
-    ).with_columns(value=pl.col("text").cast(pl.Float64, strict=False))
+    read = (
+        text.alias("text")
+        .to_frame()
+        .select(
+            text=pl.when(~absent).then(number if style == POINT else _with_point(number, style)),
+            percent=cells.str.ends_with("%").fill_null(value=False),
+            absent=absent,
+        )
+    )
+    return read.with_columns(value=pl.col("text").cast(pl.Float64, strict=False)).get_columns()
 
 
 def _with_point(number: pl.Expr, style: NumberStyle) -> pl.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -91,9 +91,9 @@ class TableReader:
 
     def _read_columns(self, frame: pl.DataFrame) -> pl.DataFrame:
         """For each field its value under its name and its text under `text of …`; the warnings by code; `sure`."""
-        cells = pl.DataFrame(
-            [column for spec in self._given for column in self._read_cells(spec, self._cells(spec.name, frame))]
-        )
+        cells = self._cells(frame)
+        read = pl.DataFrame([column for spec in self._given for column in self._read_cells(spec, cells)])
+        cells = read.with_columns(expression for spec in self._given for expression in self._judged(spec, read.columns))
         sure = pl.all_horizontal(f"sure of {spec.name}" for spec in self._given)
         columns = cells.with_columns(sure=sure)
         if self._derives_oee:
@@ -105,38 +105,55 @@ class TableReader:
         decided = [rule.is_not_null() for rule in map(_named, self._warnings)]
         return columns.with_columns(sure=pl.all_horizontal("sure", *unbroken, *decided))
 
-    def _cells(self, name: str, frame: pl.DataFrame) -> pl.Series:
-        """The texts of a field: its column, or its default in every row."""
-        if name in self._columns:
-            return frame.get_column(self._columns[name])
-        return pl.repeat(self._rows.defaults[name], frame.height, dtype=pl.String, eager=True)
+    def _cells(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The texts of each field, from its column or its default; of numbers also the values, as `value of …`."""
+        defaults = self._rows.defaults
+        texts = frame.with_columns(pl.lit(text, pl.String).alias(name) for name, text in defaults.items()).select(
+            pl.col(self._columns.get(spec.name, spec.name)).alias(spec.name) for spec in self._given
+        )
+        numbers = [spec.name for spec in self._given if spec.kind in (Kind.NUMBER, Kind.RATIO)]
+        return texts.with_columns(
+            pl.col(name).cast(pl.Float64, strict=False).alias(f"value of {name}") for name in numbers
+        )
 
-    def _read_cells(self, spec: RecordField, cells: pl.Series) -> Iterable[pl.Series]:
-        """The field's text to store, its value, and whether both are sure."""
-        reading = self._rows.reading
+    def _read_cells(self, spec: RecordField, cells: pl.DataFrame) -> Iterable[pl.Series]:
+        """The field's texts as `text of …` and values as its name, and what judging them takes."""
+        texts, reading = cells.get_column(spec.name), self._rows.reading
+        if spec.kind is Kind.TEXT:
+            return [texts.alias(f"text of {spec.name}")]
         if spec.kind is Kind.TIMESTAMP:
-            read = read_timestamps(cells, reading.zone, reading.date_order)
-            read = read.with_columns(sure=pl.col("value").is_not_null())
-        elif spec.kind is Kind.TEXT:
-            read = _read_texts(cells, spec)
+            read = read_timestamps(texts, reading.zone, reading.date_order).get_columns()
         else:
-            read = read_numbers(cells, reading.number_style.get(spec.name, POINT))
-            exact = is_exact(pl.col("text"), pl.col("value"), positive=spec.positive)
-            if spec.kind is Kind.RATIO:
-                scale = reading.ratio_scale.get(spec.name, "fraction")
-                value, percent = pl.col("value"), pl.col("percent")
-                plain = ~percent if scale == "fraction" else pl.lit(value=False)
-                fraction = as_fraction(value, percent, scale)
-                read = read.with_columns(
-                    text=pl.when(plain).then("text").otherwise(fraction.cast(pl.String)),
-                    value=fraction,
-                    sure=pl.col("absent") | (exact & is_clear_ratio(value, percent, scale)).fill_null(value=False),
-                )
-            else:
-                read = read.with_columns(sure=pl.col("absent") | (exact & ~pl.col("percent")))
-        yield read.get_column("text").alias(f"text of {spec.name}")
-        yield read.get_column("value").alias(spec.name)
-        yield read.get_column("sure").alias(f"sure of {spec.name}")
+            style = reading.number_style.get(spec.name, POINT)
+            read = read_numbers(texts, cells.get_column(f"value of {spec.name}"), style)
+        names = {"value": spec.name}
+        return [column.alias(names.get(column.name, f"{column.name} of {spec.name}")) for column in read]
+
+    def _judged(self, spec: RecordField, columns: Collection[str]) -> Iterable[pl.Expr]:
+        """Whether each cell is sure, as `sure of …`; texts and values where they are not final."""
+        text, value = pl.col(f"text of {spec.name}"), pl.col(spec.name)
+        if spec.kind is Kind.TIMESTAMP:
+            return [value.is_not_null().alias(f"sure of {spec.name}")]
+        if spec.kind is Kind.TEXT:
+            return _judged_text(spec, text)
+        messy = f"absent of {spec.name}" in columns
+        absent = pl.col(f"absent of {spec.name}") if messy else text.is_null()
+        percent = pl.col(f"percent of {spec.name}") if messy else pl.lit(value=False)
+        exact = is_exact(text, value, positive=spec.positive)
+        if spec.kind is Kind.NUMBER:
+            return [(absent | (exact & ~percent)).alias(f"sure of {spec.name}")]
+        scale = self._rows.reading.ratio_scale.get(spec.name, "fraction")
+        clear = (exact & is_clear_ratio(value, percent, scale)).fill_null(value=False)
+        sure = (absent | clear).alias(f"sure of {spec.name}")
+        if scale == "fraction" and not messy:
+            return [sure]
+        fraction = as_fraction(value, percent, scale)
+        as_written = ~percent if scale == "fraction" else pl.lit(value=False)
+        return [
+            sure,
+            fraction.alias(spec.name),
+            pl.when(as_written).then(text).otherwise(fraction.cast(pl.String)).alias(f"text of {spec.name}"),
+        ]
 
     def _accepted(self, frame: pl.DataFrame, columns: pl.DataFrame) -> ReadRows:
         texts = frame.select(
@@ -156,11 +173,14 @@ class TableReader:
     def _known(self, columns: pl.DataFrame) -> list[dict[str, object]]:
         """For each doubtful row the values of the cells that are sure, so that they are not read twice."""
         known: list[dict[str, object]] = [{} for _ in range(columns.height)]
+        sure_texts = columns.select(
+            pl.when(f"sure of {spec.name}").then(f"text of {spec.name}").alias(spec.name) for spec in self._given
+        )
         for spec in self._given:
-            texts, sure = columns.get_column(f"text of {spec.name}"), columns.get_column(f"sure of {spec.name}")
-            for values, text in zip(known, pl.select(pl.when(sure).then(texts)).to_series(), strict=True):
+            value_of = _VALUE_OF[spec.kind]
+            for values, text in zip(known, sure_texts.get_column(spec.name).to_list(), strict=True):
                 if text is not None:
-                    values[spec.name] = _VALUE_OF[spec.kind](text)
+                    values[spec.name] = value_of(text)
         return known
 
     def _read_singly(self, records: Sequence[TextRecord], known: Sequence[Mapping[str, object]] = ()) -> ReadRows:
@@ -208,12 +228,14 @@ def _named(rule: pl.Expr) -> pl.Expr:
     return pl.col(rule.meta.output_name())
 
 
-def _read_texts(cells: pl.Series, spec: RecordField) -> pl.DataFrame:
-    text = pl.col("text")
-    present = text.str.strip_chars(SPACES) != ""
-    read = cells.alias("text").to_frame().select(pl.when(present).then(text))
-    fits = text.str.len_chars() <= spec.max_length
-    return read.with_columns(value=text, sure=fits.fill_null(value=not spec.required))
+def _judged_text(spec: RecordField, text: pl.Expr) -> list[pl.Expr]:
+    present = pl.when(text.str.strip_chars(SPACES) != "").then(text)
+    sure = (present.str.len_chars() <= spec.max_length).fill_null(value=not spec.required)
+    return [
+        sure.alias(f"sure of {spec.name}"),
+        present.alias(spec.name),
+        present.alias(f"text of {spec.name}"),
+    ]
 
 
 def _with_oee(columns: pl.DataFrame) -> pl.DataFrame:

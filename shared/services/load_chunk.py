@@ -21,7 +21,7 @@ from shared.services.ports import ChunkCount, ChunkLoad, Objects, Records, Uploa
 if TYPE_CHECKING:
     import polars as pl
 
-_BATCH_BYTES = 4 << 20
+_BATCH_BYTES = 2 << 20
 """Read at once: much enough for columns to pay, little enough that Postgres need not wait long for the first rows."""
 
 
