@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo up test lint synth lock clean
+.PHONY: help setup demo up test bench lint synth lock clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ up: setup ## Keep the system running until Ctrl-C
 
 test: setup lint synth ## Everything that must hold
 	$(PYTHON) -m pytest
+
+bench: setup ## Measure the engine and the system against Postgres' COPY
+	$(PYTHON) -m bench
 
 lint: setup ## Style, types, layers
 	.venv/bin/ruff check .

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from pydantic.alias_generators import to_camel
 
 IMPORTS_PATH = "/api/import/manufacturing-data"
 """Where the import API begins, below the API's URL."""
@@ -24,7 +25,16 @@ ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 _TIMEOUTS = httpx.Timeout(60.0, connect=5.0)
-_MIME_TYPES = {".csv": "text/csv", ".tsv": "text/tab-separated-values", ".txt": "text/plain"}
+_MIME_TYPES = {
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".txt": "text/plain",
+    ".gz": "application/gzip",
+    ".json": "application/json",
+    ".ndjson": "application/x-ndjson",
+    ".jsonl": "application/jsonl",
+}
+_JSON_NAMES = (".json", ".ndjson", ".jsonl")
 
 _STORAGE_REASON = re.compile(r"<(Code|Message)>([^<]*)</")
 
@@ -107,35 +117,22 @@ class LinefeedClient:
         self._storage.close()
 
     def start_upload(
-        self,
-        path: Path,
-        *,
-        work_unit_id: str,
-        deduplicate: bool = True,
-        validate_data: bool = True,
-        priority: str = "normal",
-        time_zone: str | None = None,
-        defaults: Mapping[str, str] | None = None,
-        idempotency_key: str | None = None,
+        self, path: Path, *, work_unit_id: str, idempotency_key: str | None = None, **options: Any
     ) -> Document:
         """Announce a file and get `{uploadId, jobId, tracking, upload: {url, fields, expiresAt}, …}`.
 
-        Without an `idempotency_key` each call is an upload of its own; with one, a repeated call gets the first answer.
+        `options` are those of `shared.domain.upload.UploadOptions`; what is None or not given is left to the system,
+        and the type to the file's name. Without an `idempotency_key` each call is an upload of its own; with one, a
+        repeated call gets the first answer.
         """
         request: Document = {
             "fileName": path.name,
             "fileSize": path.stat().st_size,
             "mimeType": mime_type(path),
             "workUnitId": work_unit_id,
-            "importType": "csv",
-            "deduplicate": deduplicate,
-            "validateData": validate_data,
-            "priority": priority,
+            "importType": import_type(path),
         }
-        if time_zone is not None:
-            request["timeZone"] = time_zone
-        if defaults:
-            request["defaults"] = dict(defaults)
+        request |= {to_camel(name): value for name, value in options.items() if value is not None}
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return _json(self._send("POST", "", json=request, headers=headers))
 
@@ -245,6 +242,11 @@ def mime_type(path: Path) -> str:
     """The type a browser would give; by the ending alone, and the same on every operating system for ours."""
     known = _MIME_TYPES.get(path.suffix.lower())
     return known or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def import_type(path: Path) -> str:
+    """What the API calls the kind of file, by its name; delimited text where the name says nothing."""
+    return "json" if path.name.lower().removesuffix(".gz").endswith(_JSON_NAMES) else "csv"
 
 
 def _described(error: Exception) -> str:

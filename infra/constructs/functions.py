@@ -92,6 +92,7 @@ def _function(
             "POWERTOOLS_SERVICE_NAME": name,
             "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
             "LOG_LEVEL": "INFO",
+            "POLARS_MAX_THREADS": "1",  # a function of up to 1,769 MB has one processor, and more threads only wait
             **access.environment,
         },
         role=_role(scope, title, access, log_group),

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -23,19 +24,29 @@ from local.commands.progress import view_of
 HELP = "Upload a file to the running stack and show what became of its records."
 
 _TIMEOUT = 3600.0
+_OPTIONS = (
+    "deduplicate",
+    "validate_data",
+    "identity",
+    "dry_run",
+    "on_error",
+    "max_errors",
+    "time_zone",
+    "encoding",
+    "decimal_mark",
+    "date_order",
+    "ratio_scale",
+    "priority",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A file and what is chosen for its import; see `shared.domain.upload.UploadOptions`."""
+    """A file and what is chosen for its import; `options` as `LinefeedClient.start_upload` takes them."""
 
     path: Path
     work_unit_id: str
-    deduplicate: bool = True
-    validate_data: bool = True
-    priority: str = "normal"
-    time_zone: str | None = None
-    defaults: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def carry_out(request: Request, client: LinefeedClient, console: Console, timeout: float = _TIMEOUT) -> Outcome:
@@ -45,15 +56,7 @@ def carry_out(request: Request, client: LinefeedClient, console: Console, timeou
     """
     began = time.monotonic()
     with view_of(console, request.path.name, request.path.stat().st_size) as view:
-        upload = client.start_upload(
-            request.path,
-            work_unit_id=request.work_unit_id,
-            deduplicate=request.deduplicate,
-            validate_data=request.validate_data,
-            priority=request.priority,
-            time_zone=request.time_zone,
-            defaults=request.defaults,
-        )
+        upload = client.start_upload(request.path, work_unit_id=request.work_unit_id, **request.options)
         client.send_file(upload, request.path, view.sent)
         sent = time.monotonic()
         answer = client.wait(upload["uploadId"], view.status, timeout)
@@ -64,7 +67,7 @@ def carry_out(request: Request, client: LinefeedClient, console: Console, timeou
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `upload`."""
-    parser.add_argument("file", type=Path, help="a CSV file")
+    parser.add_argument("file", type=Path, help="a CSV or JSON file, gzip-ed or not")
     parser.add_argument("--work-unit", default="local", metavar="ID", help="the work unit (default: %(default)s)")
     parser.add_argument(
         "--deduplicate",
@@ -74,44 +77,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--validate",
+        dest="validate_data",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="check the business rules as well as the types (default: yes)",
     )
+    parser.add_argument("--identity", choices=("key", "occurrence"), help="what makes two rows the same")
+    parser.add_argument("--dry-run", action="store_true", help="write no record, and tell what would have come of it")
+    parser.add_argument("--on-error", choices=("skip", "abort"), help="abort: one refused row, and nothing goes in")
+    parser.add_argument("--max-errors", type=int, metavar="N", help="stop when more rows than this were refused")
     parser.add_argument("--time-zone", metavar="ZONE", help="of timestamps without one, such as Europe/Berlin")
-    parser.add_argument(
-        "--default",
-        dest="defaults",
-        action="append",
-        type=_assignment,
-        default=[],
-        metavar="FIELD=VALUE",
-        help="a record field that is the same for the whole file; may be given more than once",
-    )
+    parser.add_argument("--encoding", metavar="NAME", help="of the file's text, such as windows-1250")
+    parser.add_argument("--decimal-mark", choices=(".", ","), help="of the file's numbers")
+    parser.add_argument("--date-order", choices=("YMD", "DMY", "MDY"), help="of the file's dates")
+    parser.add_argument("--ratio-scale", choices=("fraction", "percent"), help="of the file's ratios")
+    _add_pairs(parser, "--default", "defaults", "FIELD=VALUE", "a record field that is the same for the whole file")
+    _add_pairs(parser, "--map", "mapping", "COLUMN=FIELD", "the record field that a column of the file is")
     parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal")
     add_state_argument(parser)
 
 
+def _add_pairs(parser: argparse.ArgumentParser, flag: str, name: str, form: str, meaning: str) -> None:
+    parser.add_argument(
+        flag,
+        dest=name,
+        action="append",
+        type=_assignment,
+        default=[],
+        metavar=form,
+        help=f"{meaning}; may be given more than once",
+    )
+
+
 def _assignment(text: str) -> tuple[str, str]:
-    """`field=value`, as an argument."""
+    """`name=value`, as an argument."""
     name, sign, value = text.partition("=")
     if not (name and sign):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form FIELD=VALUE")
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     return name, value
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Upload the file to the stack that is running."""
     console = make_console()
-    request = Request(
-        arguments.file,
-        work_unit_id=arguments.work_unit,
-        deduplicate=arguments.deduplicate,
-        validate_data=arguments.validate,
-        priority=arguments.priority,
-        time_zone=arguments.time_zone,
-        defaults=dict(arguments.defaults),
-    )
+    options = {name: getattr(arguments, name) for name in _OPTIONS}
+    pairs = {name: dict(getattr(arguments, name)) or None for name in ("defaults", "mapping")}
+    request = Request(arguments.file, arguments.work_unit, options | pairs)
     if not request.path.is_file():
         print(f"There is no file {request.path}.", file=sys.stderr)
         return 2

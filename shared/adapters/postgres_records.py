@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pg8000.native
+import polars as pl
 from pg8000.exceptions import DatabaseError
 
 from shared.adapters.postgres import Postgres, sqlstate
-from shared.adapters.record_table import COPY_COLUMNS, copy_line, copy_prefix
-from shared.domain.record import ProductionRecord
+from shared.adapters.record_table import CONTENT_COLUMNS, KEY, TABLE, copy_columns, copy_text
 from shared.domain.upload import Totals
 from shared.errors import StateConflict, TransientError
 from shared.services.ports import ChunkLoad, LedgerSum
@@ -21,30 +20,10 @@ _COLLISIONS = frozenset({"23505", "40P01"})
 """A key that is in the table already, and two loads of the same keys that wait for each other crosswise."""
 
 _ATTEMPTS = 5
-_COPY = "COPY {table} ({columns}) FROM STDIN"
+_KEY_COLUMNS = ("source_row", *KEY[2:])
 
-
-class CopyRows:
-    """The port `RowBuffer`: lines of COPY text."""
-
-    def __init__(self, tenant_id: str, work_unit_id: str, upload_id: str) -> None:
-        self._prefix = copy_prefix(tenant_id, work_unit_id)
-        self._upload_id = upload_id
-        self._lines = io.BytesIO()
-        self.count = 0
-
-    def add(self, record: ProductionRecord, source_row: int, attributes: dict[str, str]) -> None:
-        """Add a record, the line that it comes from, and what maps to no field."""
-        line = copy_line(
-            record, prefix=self._prefix, upload_id=self._upload_id, source_row=source_row, attributes=attributes
-        )
-        self._lines.write(line)
-        self.count += 1
-
-    def stream(self) -> io.BytesIO:
-        """The lines from the first on, to be read once more."""
-        self._lines.seek(0)
-        return self._lines
+Way = Callable[[pg8000.native.Connection, ChunkLoad], int]
+"""Puts a chunk's rows in, and returns how many were new."""
 
 
 class PostgresRecords:
@@ -52,27 +31,37 @@ class PostgresRecords:
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
-        self._sql = statements("records.sql")
-
-    def new_rows(self, tenant_id: str, work_unit_id: str, upload_id: str) -> CopyRows:
-        """An empty buffer for a chunk's rows."""
-        return CopyRows(tenant_id, work_unit_id, upload_id)
+        self._sql = {name: _with_content(sql) for name, sql in statements("records.sql").items()}
+        self._met_duplicates = ""
 
     def load(self, load: ChunkLoad) -> Totals:
         """Put a chunk's rows and its ledger row in, in one transaction; a chunk that is in changes nothing.
 
-        COPY goes straight into the table, which is twice as fast as by way of a staging table. Only where a key
-        collides, with the table or within the chunk, the chunk goes by the staging table, in a new transaction.
+        COPY goes straight into the table, which is by far the fastest way, and fails where a key collides with the
+        table or within the chunk. Then, in a new transaction, the chunk's keys are looked up first and only the new
+        rows are copied. Where other loads keep writing the same keys, a staging table lets Postgres settle it.
         """
-        way: Callable[[pg8000.native.Connection, ChunkLoad], None] = self._copy
-        for _ in range(_ATTEMPTS):
+        ways = self._ways(load)
+        for attempt in range(_ATTEMPTS):
             try:
-                return self._load(load, way)
+                return self._load(load, ways[min(attempt, len(ways) - 1)])
             except DatabaseError as error:
                 if sqlstate(error) not in _COLLISIONS:
                     raise
-                way = self._stage
+                self._met_duplicates = load.upload_id
         raise TransientError("Other imports keep writing the same keys")
+
+    def _ways(self, load: ChunkLoad) -> list[Way]:
+        """The ways to put a chunk's rows in, the fastest first."""
+        if load.deduplicate and load.identity == "occurrence":
+            return [self._put_new_occurrences]
+        if load.dry_run:
+            return [self._try_keys if load.deduplicate else _count]
+        if not load.deduplicate:
+            return [self._copy, self._put_all]
+        if self._met_duplicates == load.upload_id:  # a file that had duplicates so far is likely to have more
+            return [self._copy_new, self._copy_new, self._put_new]
+        return [self._copy, self._copy_new, self._copy_new, self._put_new]
 
     def loaded(self, tenant_id: str, upload_id: str, chunk_index: int) -> Totals | None:
         """The ledger's totals of a chunk; None when it is not in."""
@@ -85,26 +74,23 @@ class PostgresRecords:
             return self._sum(connection, tenant_id, upload_id)
 
     def close(self, tenant_id: str, upload_id: str) -> LedgerSum:
-        """Let no further chunk of an upload in, once the loads under way have ended; what the ledger says then."""
+        """Let no further chunk of an upload in, once the loads under way have ended; what the ledger says then.
+
+        What had to be remembered while it ran is forgotten.
+        """
         with self._postgres.transaction() as connection:
             connection.run(self._sql["lock_upload"], upload_id=upload_id)
             connection.run(self._sql["close_upload"], tenant_id=tenant_id, upload_id=upload_id)
+            connection.run(self._sql["forget_tried_keys"], tenant_id=tenant_id, upload_id=upload_id)
+            connection.run(self._sql["forget_contents"], tenant_id=tenant_id, upload_id=upload_id)
             return self._sum(connection, tenant_id, upload_id)
 
-    def _load(self, load: ChunkLoad, way: Callable[[pg8000.native.Connection, ChunkLoad], None]) -> Totals:
+    def _load(self, load: ChunkLoad, way: Way) -> Totals:
         with self._postgres.transaction() as connection:
             self._enter(connection, load)
-            connection.run(
-                self._sql["claim_chunk"],
-                **_identity(load),
-                records=load.rows.count + load.refused,
-                imported=load.rows.count,
-                refused=load.refused,
-                warnings=load.warnings,
-                correlation_id=load.correlation_id,
-            )
+            connection.run(self._sql["claim_chunk"], **_identity(load), correlation_id=load.correlation_id)
             if connection.row_count == 1:
-                way(connection, load)
+                self._settle(connection, load, imported=way(connection, load))
             totals = self._find(connection, load.tenant_id, load.upload_id, load.chunk_index)
             if totals is None:
                 raise TransientError("The chunk's other load was rolled back")
@@ -116,28 +102,71 @@ class PostgresRecords:
         if connection.run(self._sql["closed_upload"], tenant_id=load.tenant_id, upload_id=load.upload_id):
             raise StateConflict(f"upload {load.upload_id} has ended; chunk {load.chunk_index} is not loaded any more")
 
+    def _settle(self, connection: pg8000.native.Connection, load: ChunkLoad, *, imported: int) -> None:
+        count = load.rows.seal()
+        connection.run(
+            self._sql["settle_chunk"],
+            **_identity(load),
+            records=count.accepted + count.refused,
+            imported=imported,
+            duplicates=count.accepted - imported,
+            refused=count.refused,
+            warnings=count.warned,
+        )
+
     def _sum(self, connection: pg8000.native.Connection, tenant_id: str, upload_id: str) -> LedgerSum:
         [row] = connection.run(self._sql["ledger_sum"], tenant_id=tenant_id, upload_id=upload_id)
         return LedgerSum(chunks=row[0], totals=_totals(row[1:]))
 
-    def _copy(self, connection: pg8000.native.Connection, load: ChunkLoad) -> None:
-        _copy_into("production_records", connection, load)
+    def _copy(self, connection: pg8000.native.Connection, load: ChunkLoad) -> int:
+        return _copy_into(connection, TABLE, load, load.rows.batches())
+
+    def _copy_new(self, connection: pg8000.native.Connection, load: ChunkLoad) -> int:
+        self._stage_keys(connection, load)
+        found = connection.run(self._sql["find_new"], tenant_id=load.tenant_id, work_unit_id=load.work_unit_id)
+        if not found:
+            return 0
+        new = pl.Series([row for [row] in found], dtype=pl.Int64).implode()
+        batches = (rows.filter(pl.col("source_row").is_in(new)) for rows in load.rows.batches())
+        return _copy_into(connection, TABLE, load, batches)
+
+    def _put_new(self, connection: pg8000.native.Connection, load: ChunkLoad) -> int:
+        self._stage(connection, load)
+        connection.run(self._sql["insert_new"])
+        return int(connection.row_count)
+
+    def _put_all(self, connection: pg8000.native.Connection, load: ChunkLoad) -> int:
+        self._stage(connection, load)
+        connection.run(self._sql["number_occurrences"])
+        connection.run(self._sql["insert_all"])
+        return int(connection.row_count)
+
+    def _put_new_occurrences(self, connection: pg8000.native.Connection, load: ChunkLoad) -> int:
+        self._stage(connection, load)
+        upload = {"tenant_id": load.tenant_id, "upload_id": load.upload_id}
+        connection.run(self._sql["create_contents"])
+        connection.run(self._sql["count_contents"], **upload)
+        connection.run(self._sql["drop_known_occurrences"], **upload, work_unit_id=load.work_unit_id)
+        if load.dry_run:
+            return int(connection.run(self._sql["count_staged"])[0][0])
+        connection.run(self._sql["number_occurrences"])
+        connection.run(self._sql["insert_all"])
+        return int(connection.row_count)
+
+    def _try_keys(self, connection: pg8000.native.Connection, load: ChunkLoad) -> int:
+        self._stage_keys(connection, load)
+        upload = {"tenant_id": load.tenant_id, "upload_id": load.upload_id}
+        connection.run(self._sql["try_new"], **upload, work_unit_id=load.work_unit_id)
+        return int(connection.row_count)
 
     def _stage(self, connection: pg8000.native.Connection, load: ChunkLoad) -> None:
         connection.run(self._sql["create_staging"])
-        _copy_into("staged_records", connection, load)
-        if not load.deduplicate:
-            connection.run(self._sql["number_occurrences"])
-            connection.run(self._sql["insert_all"])
-            return
-        connection.run(self._sql["insert_new"])
-        imported = connection.row_count
-        connection.run(
-            self._sql["settle_chunk"],
-            **_identity(load),
-            imported=imported,
-            duplicates=load.rows.count - imported,
-        )
+        _copy_into(connection, "staged_records", load, load.rows.batches())
+
+    def _stage_keys(self, connection: pg8000.native.Connection, load: ChunkLoad) -> None:
+        connection.run(self._sql["create_keys"])
+        statement = f"COPY staged_keys ({', '.join(_KEY_COLUMNS)}) FROM STDIN (FORMAT csv)"
+        connection.run(statement, stream=(_keys(rows) for rows in load.rows.batches()))
 
     def _find(
         self, connection: pg8000.native.Connection, tenant_id: str, upload_id: str, chunk_index: int
@@ -148,9 +177,43 @@ class PostgresRecords:
         return _totals(rows[0]) if rows else None
 
 
-def _copy_into(table: str, connection: pg8000.native.Connection, load: ChunkLoad) -> None:
-    columns = ", ".join(f'"{column}"' for column in COPY_COLUMNS)
-    connection.run(_COPY.format(table=table, columns=columns), stream=load.rows.stream())
+def _with_content(sql: str) -> str:
+    """The statement with the columns of a row's content, of the only table and of the one that is called r."""
+    columns = [f'"{name}"' for name in CONTENT_COLUMNS]
+    of_r = ", ".join(f"r.{column}" for column in columns)
+    return sql.replace("{content}", ", ".join(columns)).replace("{content of r}", of_r)
+
+
+def _copy_into(
+    connection: pg8000.native.Connection, table: str, load: ChunkLoad, batches: Iterator[pl.DataFrame]
+) -> int:
+    """Stream the batches into a table, each while the next one is made; return how many rows they had."""
+    first = next(batches, None)
+    if first is None:
+        return 0
+    copied = 0
+
+    def texts() -> Iterator[bytes]:
+        nonlocal copied
+        rows: pl.DataFrame | None = first
+        while rows is not None:
+            copied += rows.height
+            yield copy_text(rows, tenant_id=load.tenant_id, work_unit_id=load.work_unit_id, upload_id=load.upload_id)
+            rows = next(batches, None)
+
+    statement = f"COPY {table} ({copy_columns(first)}) FROM STDIN (FORMAT csv)"
+    connection.run(statement, stream=texts())
+    return copied
+
+
+def _keys(rows: pl.DataFrame) -> bytes:
+    absent = [pl.lit(None, pl.String).alias(name) for name in _KEY_COLUMNS if name not in rows.columns]
+    return rows.with_columns(absent).select(_KEY_COLUMNS).write_csv(include_header=False).encode()
+
+
+def _count(connection: pg8000.native.Connection, load: ChunkLoad) -> int:
+    del connection
+    return sum(rows.height for rows in load.rows.batches())
 
 
 def _identity(load: ChunkLoad) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The table of the records, derived from the record model: its columns, and a record as a line of COPY text.
+"""The table of the records, derived from the record model: its columns, and rows as COPY text.
 
 `python -m shared.adapters.record_table` prints the DDL; the first migration is what it printed when it was made, and
 a test holds the migrated table to the model.
@@ -6,11 +6,10 @@ a test holds the migrated table to the model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+
+import polars as pl
 
 from shared.domain.field_types import SqlType
 from shared.domain.record import ProductionRecord
@@ -61,10 +60,8 @@ COLUMNS = (
     Column("occurrence", "integer", default="0"),
     Column("loaded_at", "timestamp with time zone", default="now()"),
 )
-COPY_COLUMNS = tuple(column.name for column in COLUMNS if column.default is None)
-
-_FIELDS = tuple(column.name for column in RECORD_COLUMNS)
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"})
+CONTENT_COLUMNS = (*(column.name for column in RECORD_COLUMNS), "attributes")
+"""All that a file says of a row."""
 
 
 def create_table() -> str:
@@ -77,32 +74,27 @@ def create_table() -> str:
     )
 
 
-def copy_prefix(tenant_id: str, work_unit_id: str) -> str:
-    """What every line of an upload begins with."""
-    return f"{tenant_id.translate(_ESCAPES)}\t{work_unit_id.translate(_ESCAPES)}\t"
+def copy_text(rows: pl.DataFrame, *, tenant_id: str, work_unit_id: str, upload_id: str) -> bytes:
+    """Rows, as `columnar.reader.ReadRows.texts` has them, in COPY's CSV format; the columns are `copy_columns`'."""
+    return (
+        rows.select(
+            pl.lit(tenant_id).alias("tenant_id"),
+            pl.lit(work_unit_id).alias("work_unit_id"),
+            *_given(rows),
+            pl.lit(upload_id).alias("upload_id"),
+        )
+        .write_csv(include_header=False)
+        .encode()
+    )
 
 
-def copy_line(
-    record: ProductionRecord, *, prefix: str, upload_id: str, source_row: int, attributes: dict[str, str]
-) -> bytes:
-    r"""One line of COPY's text format for `COPY_COLUMNS`, in UTF-8 (PostgreSQL documentation, COPY, “Text Format”).
-
-    `prefix` is `copy_prefix`'s. Absent values are `\N`, timestamps are in UTC.
-    """
-    values = record.__dict__
-    cells = "\t".join([_cell(values[name]) for name in _FIELDS])
-    kept = json.dumps(attributes, ensure_ascii=False).translate(_ESCAPES) if attributes else "{}"
-    return f"{prefix}{cells}\t{kept}\t{upload_id}\t{source_row}\n".encode()
+def copy_columns(rows: pl.DataFrame) -> str:
+    """The columns of `copy_text`, as the COPY statement lists them; the others are left to their defaults."""
+    return ", ".join(f'"{name}"' for name in ("tenant_id", "work_unit_id", *_given(rows), "upload_id"))
 
 
-def _cell(value: str | Decimal | datetime | None) -> str:
-    if value is None:
-        return "\\N"
-    if isinstance(value, str):
-        return value.translate(_ESCAPES)
-    if isinstance(value, Decimal):
-        return str(value)
-    return value.astimezone(UTC).isoformat()
+def _given(rows: pl.DataFrame) -> list[str]:
+    return [column.name for column in COLUMNS if column.name in rows.columns]
 
 
 if __name__ == "__main__":

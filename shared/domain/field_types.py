@@ -5,32 +5,21 @@ Text is read exactly or not at all: a reading that would need a guess is an erro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo
-from pydantic_core import PydanticCustomError
 
-from shared.domain.problems import ROW_PROBLEMS, Problem, Severity
-from shared.domain.upload import RatioScale
+from shared.domain.number_style import DIGITS, PLACES, POINT, NumberStyle, plain_form, read_number, written
+from shared.domain.problems import Problem, refuse
+from shared.domain.timestamp_style import read_timestamp
+from shared.domain.upload import DateOrder, RatioScale
 
-PLACES = 6
-DIGITS = 12
-_FIRST_YEAR, _LAST_YEAR = 1900, 2199
 _MICRO = Decimal(1).scaleb(-PLACES)
-_LIMIT = Decimal(10) ** DIGITS
-
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\Z", re.ASCII)
-_NUMBER_WITH_COMMA = re.compile(r"[+-]?\d*(,\d+)+(\.\d*)?\Z|[+-]?\d+(\.\d+)+,\d*\Z", re.ASCII)
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?(Z|z|[+-]\d\d(?::?\d\d)?)?\Z", re.ASCII
-)
-_COMPACT_TIMESTAMP = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)()(Z|z|[+-]\d\d(?::?\d\d)?)?\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +33,15 @@ class SqlType:
 class Reading:
     """What was decided or given for reading a file's cells.
 
-    `zone` is for timestamps that carry none; `ratio_scale` is by field name; `now` is what the future begins after.
+    `zone` is for timestamps that carry none. `ratio_scale` and `number_style` are by field name; a field without a
+    scale holds fractions, one without a style has a decimal point and no thousands separator. `date_order` is None
+    where nothing was decided, so that a date without a time is refused. `now` is what the future begins after.
     """
 
     zone: ZoneInfo | None
     ratio_scale: Mapping[str, RatioScale]
+    number_style: Mapping[str, NumberStyle]
+    date_order: DateOrder | None
     now: datetime
 
 
@@ -60,11 +53,6 @@ class RowContext:
     warnings: list[Problem]
 
 
-def refuse(code: str, **values: object) -> PydanticCustomError:
-    """The error that pydantic carries to the row's problems; `values` fill the sentence of the code."""
-    return PydanticCustomError(code, "{sentence}", {"sentence": ROW_PROBLEMS[code].format(**values)})
-
-
 def _read_text(value: Any) -> Any:
     """Text stays as it is, character by character, with its leading zeros and its spaces."""
     if isinstance(value, str) and "\x00" in value:
@@ -72,39 +60,13 @@ def _read_text(value: Any) -> Any:
     return value
 
 
-def read_number(text: str) -> Decimal:
-    """The number that a text writes with a decimal point; raises PydanticCustomError for any other.
-
-    Up to six decimal places are kept exactly. More of them are refused, except zeros and what a database prints
-    of a binary fraction (thirty places and more): that is rounded half-even to six.
-    """
-    text = text.strip()
-    if not _NUMBER.match(text):
-        if _NUMBER_WITH_COMMA.match(text):
-            raise refuse("number_has_comma", **_readings(text))
-        raise refuse("number_unreadable")
-    number = Decimal(text)
-    if number.copy_abs() >= _LIMIT:
-        raise refuse("number_too_large", digits=DIGITS)
-    rounded = number.quantize(_MICRO)
-    if rounded != number and -number.as_tuple().exponent < _BINARY_TAIL:  # type: ignore[operator]
-        raise refuse("number_too_precise", places=PLACES)
-    return rounded
+def _style(info: ValidationInfo) -> NumberStyle:
+    styles: Mapping[str | None, NumberStyle] = info.context.reading.number_style if info.context else {}
+    return styles.get(info.field_name, POINT)
 
 
-_BINARY_TAIL = 15
-"""Decimal places from which on a number is a printed binary fraction, not what somebody measured."""
-
-
-def _readings(text: str) -> dict[str, str]:
-    """The two ways in which a number with a comma may have been meant."""
-    digits = text.replace(" ", "")
-    decimal = digits.replace(".", "").replace(",", ".", 1) if digits.rfind(",") > digits.rfind(".") else digits
-    return {"decimal": decimal.replace(",", ""), "thousands": digits.replace(",", "")}
-
-
-def _read_quantity(value: Any) -> Any:
-    return read_number(value) if isinstance(value, str) else value
+def _read_quantity(value: Any, info: ValidationInfo) -> Any:
+    return read_number(value, _style(info)) if isinstance(value, str) else value
 
 
 def _read_ratio(value: Any, info: ValidationInfo) -> Any:
@@ -114,17 +76,18 @@ def _read_ratio(value: Any, info: ValidationInfo) -> Any:
     """
     if not isinstance(value, str):
         return value
-    text = value.strip()
+    text, style = value.strip(), _style(info)
     if text.endswith("%"):
-        return _percent(read_number(text[:-1]))
-    number = read_number(text)
+        return _percent(read_number(text[:-1], style))
+    number = read_number(text, style)
+    times_hundred = f"{written(number * 100, style)}%"
     scale = info.context.reading.ratio_scale.get(info.field_name) if info.context else None
     if scale == "percent":
         if 0 < number <= 1:
-            raise refuse("ratio_ambiguous", scale="percents", first=f"{text}%", second=f"{_plain(number * 100)}%")
+            raise refuse("ratio_ambiguous", scale="percents", first=f"{text}%", second=times_hundred)
         return _percent(number)
     if number >= _NO_FRACTION:
-        raise refuse("ratio_ambiguous", scale="fractions", first=f"{text}%", second=f"{_plain(number * 100)}%")
+        raise refuse("ratio_ambiguous", scale="fractions", first=f"{text}%", second=times_hundred)
     return number
 
 
@@ -136,100 +99,73 @@ def _percent(number: Decimal) -> Decimal:
     return (number / 100).quantize(_MICRO)
 
 
-def _plain(number: Decimal) -> str:
-    return f"{number.normalize():f}"
+@dataclass(slots=True)
+class _Sizes:
+    """How many numbers look like fractions of one, how many like percents, and the largest of them all."""
+
+    small: int = 0
+    large: int = 0
+    largest: Decimal = Decimal(0)
 
 
 class RatioEvidence:
     """What a column of ratios holds, seen cell by cell, to decide its scale for the whole column.
 
     Cells with `%` speak for themselves. Of the others those up to 2 look like fractions of one (performance goes
-    above 1) and the larger ones like percents; the majority decides. Zeros look like both.
+    above 1) and the larger ones like percents; the majority decides. Zeros look like both. Cells are counted under
+    either decimal mark, as the column's style may be decided after them.
     """
 
     def __init__(self) -> None:
-        self._small = 0
-        self._large = 0
-        self._largest = Decimal(0)
+        self._sizes = {style.decimal: _Sizes() for style in _EITHER_STYLE}
 
-    def see(self, text: str) -> None:
-        """Take a cell into account; what is no number is left to the row's own check."""
-        text = text.strip()
-        if not text or text[-1] == "%" or not _NUMBER.match(text):
-            return
-        number = Decimal(text)
-        self._largest = max(self._largest, number)
-        if number > _LARGEST_SMALL:
-            self._large += 1
-        elif number > 0:
-            self._small += 1
+    def see(self, text: str, count: int = 1) -> None:
+        """Take a cell into account, or a cell that the column has `count` times.
 
-    def decide(self) -> tuple[RatioScale, str]:
-        """The scale, and the evidence in a sentence."""
-        scale: RatioScale = "percent" if self._large > self._small else "fraction"
+        What is no number is left to the row's own check.
+        """
+        for style in _EITHER_STYLE:
+            plain = plain_form(text, style)
+            if plain is not None:
+                number = Decimal(plain)
+                large = number > _LARGEST_SMALL
+                self._count(style, int(number > 0 and not large) * count, int(large) * count, number)
+
+    def add(self, *, small: int, large: int, largest: Decimal) -> None:
+        """Count plain cells (digits with at most one point) in bulk.
+
+        `small` are those above 0 and up to 2, `large` those above 2.
+        """
+        for style in _EITHER_STYLE:
+            self._count(style, small, large, largest)
+
+    def _count(self, style: NumberStyle, small: int, large: int, largest: Decimal) -> None:
+        sizes = self._sizes[style.decimal]
+        sizes.small += small
+        sizes.large += large
+        sizes.largest = max(sizes.largest, min(largest, _NO_RATIO))
+
+    def decide(self, style: NumberStyle, given: RatioScale | None) -> tuple[RatioScale, str]:
+        """The scale, given or by the majority of the numbers read in `style`, and the evidence in a sentence."""
+        sizes = self._sizes[style.decimal]
+        scale: RatioScale = given or ("percent" if sizes.large > sizes.small else "fraction")
         return scale, (
-            f"{self._small} values of 0 to {_LARGEST_SMALL}, {self._large} above, the largest {_plain(self._largest)}; "
-            "cells with % count as such"
+            f"{sizes.small} values of 0 to {_LARGEST_SMALL}, {sizes.large} above, the largest "
+            f"{written(sizes.largest, style)}; cells with % count as such{'; given by the caller' if given else ''}"
         )
 
 
+_EITHER_STYLE = (NumberStyle(decimal=".", thousands=","), NumberStyle(decimal=",", thousands="."))
 _LARGEST_SMALL = 2
-
-
-def read_timestamp(text: str, zone: ZoneInfo | None) -> tuple[datetime, Problem | None]:
-    """The moment that a text names, in UTC, and a warning where a daylight-saving change left a choice.
-
-    ISO 8601 with date, time and, where `zone` is None, an offset; also the compact `YYYYMMDDHHMMSS`. A local time in
-    a daylight-saving gap is read with the offset from before the change, one in a fold as the first of the two
-    (PEP 495, fold=0). Raises PydanticCustomError.
-    """
-    text = text.strip()
-    match = _TIMESTAMP.match(text) or _COMPACT_TIMESTAMP.match(text)
-    if match is None:
-        raise refuse("timestamp_unreadable")
-    year, month, day, hour, minute = (int(part) for part in match.group(1, 2, 3, 4, 5))
-    fraction = (match[7] or "").ljust(6, "0")
-    if fraction[6:].strip("0"):
-        raise refuse("timestamp_unreadable")
-    if not _FIRST_YEAR <= year <= _LAST_YEAR:
-        raise refuse("timestamp_out_of_range", first=_FIRST_YEAR, last=_LAST_YEAR)
-    try:
-        local = datetime(year, month, day, hour, minute, int(match[6] or 0), int(fraction[:6]))  # noqa: DTZ001
-    except ValueError:
-        raise refuse("timestamp_impossible") from None
-    if match[8]:
-        return local.replace(tzinfo=UTC) - _offset(match[8]), None
-    if zone is None:
-        raise refuse("timestamp_without_zone")
-    return _in_zone(local, zone, text)
-
-
-def _offset(text: str) -> timedelta:
-    if text in "Zz":
-        return timedelta(0)
-    digits = text[1:].replace(":", "").ljust(4, "0")
-    hours, minutes = int(digits[:2]), int(digits[2:])
-    if hours > 18 or minutes > 59:  # noqa: PLR2004 (as Postgres and Java have it)
-        raise refuse("timestamp_impossible")
-    offset = timedelta(hours=hours, minutes=minutes)
-    return -offset if text[0] == "-" else offset
-
-
-def _in_zone(local: datetime, zone: ZoneInfo, text: str) -> tuple[datetime, Problem | None]:
-    first, second = local.replace(tzinfo=zone), local.replace(tzinfo=zone, fold=1)
-    moment = first.astimezone(UTC)
-    if first.utcoffset() == second.utcoffset():
-        return moment, None
-    code = "timestamp_in_fold" if moment.astimezone(zone).replace(tzinfo=None) == local else "timestamp_in_gap"
-    sentence = ROW_PROBLEMS[code].format(choice=moment.astimezone(zone).isoformat())
-    return moment, Problem("timestamp", text, code, sentence, Severity.WARNING)
+_NO_RATIO = Decimal(10) ** DIGITS
+"""Where the largest number stops to be told: `1e999` would fill the sentence."""
 
 
 def _read_moment(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
     row = info.context
-    moment, warning = read_timestamp(value, row.reading.zone if row else None)
+    moment, warning = read_timestamp(value, row.reading.zone if row else None, row.reading.date_order if row else None)
     if warning is not None and row:
         row.warnings.append(warning)
     return moment

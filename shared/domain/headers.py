@@ -43,13 +43,27 @@ def _known_headers() -> dict[str, tuple[str, int]]:
         markers = [marker for marker in field.metadata if isinstance(marker, Headers)]
         if len(markers) != 1:
             raise TypeError(f"the field {name} wants one Headers marker")
-        for rank, header in enumerate((name, *markers[0].names)):
+        for rank, header in enumerate((name, *markers[0].names, *markers[0].paths)):
             if known.setdefault(normalize_header(header), (name, rank))[0] != name:
                 raise TypeError(f"the header {header} belongs to two fields")
     return known
 
 
 _KNOWN = _known_headers()
+_GIVEN = -1
+"""The rank of a header that the caller maps: before all known ones."""
+
+_SHOWN_CHARACTERS = 1000
+DOTTED_PATHS = frozenset(
+    path
+    for field in ProductionRecord.model_fields.values()
+    for marker in field.metadata
+    if isinstance(marker, Headers)
+    for path in marker.paths
+)
+"""The members of nested objects that are fields of the record, as `group.member`."""
+
+_GROUPS = {normalize_header(path.partition(".")[0]) for path in DOTTED_PATHS}
 _OURS = {normalize_header(name) for name in (ROW_COLUMN, CODES_COLUMN, REASONS_COLUMN)}
 
 
@@ -58,16 +72,37 @@ def recognized_fields(cells: Sequence[str]) -> int:
     return len({known[0] for cell in cells if (known := _KNOWN.get(normalize_header(cell)))})
 
 
-def map_headers(headers: Sequence[str], defaults: Mapping[str, str]) -> ColumnMapping | HeaderProblem:
+def field_of(header: str, mapping: Mapping[str, str | None]) -> str | None:
+    """The field (snake_case) that a column of this name may be; `mapping` as for `map_headers`."""
+    name = normalize_header(header)
+    given = {normalize_header(column): field for column, field in mapping.items()}
+    return given[name] if name in given else _KNOWN.get(name, (None, 0))[0]
+
+
+def is_nested_group(name: str) -> bool:
+    """True for the name of an object whose members are columns of their own, `name.member`: see `DOTTED_PATHS`."""
+    return normalize_header(name) in _GROUPS
+
+
+def map_headers(
+    headers: Sequence[str], defaults: Mapping[str, str], mapping: Mapping[str, str | None] | None = None
+) -> ColumnMapping | HeaderProblem:
     """Map the header cells of a file; `defaults` are texts by field (snake_case) for the whole file.
 
-    Where several columns could be one field, the likeliest name has it and the others are kept as attributes; two
-    columns of the very same name are a problem, as are required fields that nothing gives.
+    `mapping` says of headers which field they are, or None for none; it goes before all that is known. Where several
+    columns could be one field, the likeliest name has it and the others are kept as attributes; two columns of the
+    very same name are a problem, as are required fields that nothing gives, and headers in `mapping` that no column
+    has.
     """
+    given = {normalize_header(header): (field, _GIVEN) for header, field in (mapping or {}).items()}
+    present = {normalize_header(header) for header in headers}
+    if unknown := [header for header in mapping or {} if normalize_header(header) not in present]:
+        return _problem("file_column_not_there", column=unknown[0], found=_shown(headers))
+    known = _KNOWN | given
     ignored = frozenset(i for i, header in enumerate(headers) if normalize_header(header) in _OURS)
     chosen: dict[str, tuple[int, int]] = {}
     for position, header in enumerate(headers):
-        name, rank = _KNOWN.get(normalize_header(header), (None, 0))
+        name, rank = known.get(normalize_header(header), (None, 0))
         if name is None:
             continue
         other, other_rank = chosen.get(name, (position, rank + 1))
@@ -79,14 +114,17 @@ def map_headers(headers: Sequence[str], defaults: Mapping[str, str]) -> ColumnMa
         return _problem("file_column_and_default", field=api_name(name), column=headers[chosen[name][0]])
     missing = [name for name in REQUIRED_FIELDS if name not in chosen and not defaults.get(name, "").strip()]
     if missing:
-        found = ", ".join(header.strip() or "(unnamed)" for header in headers)
-        return _problem("file_columns_missing", missing=" or ".join(map(api_name, missing)), found=found[:1000])
+        return _problem("file_columns_missing", missing=" or ".join(map(api_name, missing)), found=_shown(headers))
     fields = {position: name for name, (position, _) in chosen.items()}
     return ColumnMapping(
         columns=tuple(fields.get(position) for position in range(len(headers))),
         attribute_names=_attribute_names(headers, fields.keys() | ignored),
         ignored=ignored,
     )
+
+
+def _shown(headers: Sequence[str]) -> str:
+    return ", ".join(header.strip() or "(unnamed)" for header in headers)[:_SHOWN_CHARACTERS]
 
 
 def _problem(code: str, **values: object) -> HeaderProblem:

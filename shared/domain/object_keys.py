@@ -4,6 +4,7 @@
 incoming/{tenant}/{uploadId}/source.csv             what was uploaded; the only prefix a browser can write
 quarantine/{tenant}/{uploadId}/source.csv           what was rejected; no import role can read it
 work/{tenant}/{uploadId}/plan.json, chunks.json     the plan; deleted by lifecycle
+work/{tenant}/{uploadId}/parts/{chunk:06}.csv       records of a file that cannot be cut by byte range, staged
 refused/{tenant}/{uploadId}/{chunk:06}.jsonl        refused rows, one file a chunk, in the file's order
 reports/{tenant}/{uploadId}/refused-rows.csv        all of them, to download, fix and upload again
 ```
@@ -49,6 +50,11 @@ def plan(tenant_id: str, upload_id: str) -> str:
 def chunk_list(tenant_id: str, upload_id: str) -> str:
     """The chunks as the JSON array that the Map state reads."""
     return f"work/{tenant_id}/{upload_id}/chunks.json"
+
+
+def parts_prefix(tenant_id: str, upload_id: str) -> str:
+    """The common start of the keys of an upload's staged parts, ending in `/`."""
+    return f"work/{tenant_id}/{upload_id}/parts/"
 
 
 def refused_prefix(tenant_id: str, upload_id: str) -> str:

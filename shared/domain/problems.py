@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pydantic_core import PydanticCustomError
+
 
 class Severity(StrEnum):
     """An error keeps its row out; a warning is counted and the row goes in."""
@@ -31,12 +33,21 @@ class Problem:
     severity: Severity = Severity.ERROR
 
 
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """Why a file cannot be imported as it is: a code of `FILE_PROBLEMS` and its sentence."""
+
+    code: str
+    message: str
+
+
 ROW_PROBLEMS: dict[str, str] = {
     "required": "A value is required here",
     "text_too_long": "At most {max_length} characters fit here",
     "text_has_nul": "The text holds a NUL character, which no database text can; remove it",
-    "number_unreadable": "This is no number; write it like 1234.5",
-    "number_has_comma": "The comma may divide decimals or thousands; write {decimal} or {thousands}",
+    "number_unreadable": "This cannot be read as a number; write it like {example}",
+    "number_has_comma": "The numbers of this column have a decimal point, this one has a comma; write {choices}",
+    "number_has_point": "The numbers of this column have a decimal comma, this one has a point; write {choices}",
     "number_too_precise": "At most {places} decimal places fit here",
     "number_too_large": "The number is too large; at most {digits} digits fit before the point",
     "number_too_small": "The number must be {minimum} or more",
@@ -46,6 +57,10 @@ ROW_PROBLEMS: dict[str, str] = {
         "This is no timestamp that can be read without guessing; write it like 2026-03-01T14:30:00+01:00"
     ),
     "timestamp_impossible": "There is no such date or time",
+    "timestamp_not_in_order": (
+        "The dates of this column are read {order}, and this one cannot be; write it like 2026-03-01T14:30:00+01:00"
+    ),
+    "timestamp_two_digit_year": "The year has two digits, so the date cannot be read without guessing; write all four",
     "timestamp_out_of_range": "The year must be between {first} and {last}",
     "timestamp_without_zone": (
         "The timestamp has no time zone; write it like 2026-03-01T14:30:00+01:00, or give timeZone with the upload"
@@ -68,8 +83,33 @@ FILE_PROBLEMS: dict[str, str] = {
     "file_too_large": "The file has {size:,} bytes; at most {limit:,} are taken. Split it.",
     "file_size_mismatch": "The file has {size:,} bytes where {declared:,} were announced. Upload it again.",
     "file_not_text": "The file is {what}, not a CSV file. Save the table as CSV (UTF-8) and upload that.",
+    "file_not_json": (
+        "The file is {what}, not JSON. Send an array of records, an object that holds one, or one record a line, "
+        "in UTF-8."
+    ),
+    "file_not_workbook": "The file is {what}, not an Excel workbook. Save it as .xlsx, or as CSV and upload that.",
     "file_not_scanned": "The file has not been checked yet. Upload it again.",
-    "file_encoding_unknown": "The file's text is neither UTF-8 nor Windows-1252. Save it as CSV (UTF-8).",
+    "file_encoding_unknown": (
+        "The encoding of the file's text was not recognized. Save it as CSV (UTF-8), or name its encoding with the "
+        "upload."
+    ),
+    "file_encoding_ambiguous": (
+        "The encoding of the file's text is not certain: among others it may be {first} (“{first_text}”) or {second} "
+        "(“{second_text}”). Name the right one with the upload."
+    ),
+    "file_encoding_mixed": (
+        "The file's text is UTF-8, but not in line {line}: the file was cut off, or put together from files in "
+        "different encodings. Export it again in one encoding."
+    ),
+    "file_encoding_not_known": "“{given}” is no encoding of text that is read here; name one like windows-1250.",
+    "file_encoding_does_not_fit": (
+        "The file's text is not {given}: {reason}. Export it again, or name the encoding that it is in."
+    ),
+    "file_gzip_corrupt": "The gzip archive is damaged, cut off, or followed by other data. Make it again.",
+    "file_gzip_too_large": "Unpacked, the gzip archive holds more than {limit:,} bytes. Split the file.",
+    "file_gzip_ratio": (
+        "The gzip archive unpacks to more than {ratio:,} times its size, which no table does. Upload it unpacked."
+    ),
     "file_line_too_long": "Line {line} is longer than a megabyte, so this is no table. Check the file's line ends.",
     "file_header_unreadable": (
         "Line {line}, where the header should be, cannot be read as one. Put the column names there."
@@ -78,9 +118,76 @@ FILE_PROBLEMS: dict[str, str] = {
         "No column of the file is {missing}. Its columns are {found}. Rename one, or give the value with the upload "
         "as a default."
     ),
+    "file_column_not_there": (
+        "The mapping names the column “{column}”, which the file does not have. Its columns are {found}."
+    ),
     "file_column_twice": "The columns “{first}” and “{second}” both mean {field}. Rename or remove one of them.",
     "file_column_and_default": "{field} is both a column (“{column}”) and a default. Give it one way.",
+    "file_too_many_errors": (
+        "More than {limit} rows were refused, so the import was stopped. What had gone in until then stays; fix the "
+        "refused rows, or give a larger maxErrors, and upload the file again with deduplication."
+    ),
+    "file_has_refused_rows": (
+        "Rows of the file were refused, and with onError “abort” nothing of it goes in then. Fix them and upload the "
+        "file again."
+    ),
+    "column_number_ambiguous": (
+        "The numbers in the column “{column}”, such as {examples}, can be read in two ways: {example} is {point} with "
+        "a decimal point and {comma} with a decimal comma. Give decimalMark (“.” or “,”) with the upload."
+    ),
+    "column_number_mixed": (
+        "The column “{column}” has numbers with a decimal point: {points}, and with a decimal comma: {commas}. Write "
+        "them alike, or give decimalMark (“.” or “,”) with the upload; the rows with the other are refused then."
+    ),
+    "column_date_ambiguous": (
+        "The dates in the column “{column}” can be read in two ways: “{example}” is {day_first} "
+        "with the day first and {month_first} with the month first. Give dateOrder (DMY or MDY) with the upload."
+    ),
+    "column_date_mixed": (
+        "The column “{column}” has dates with the day first: {day_first}, and with the month first: {month_first}. "
+        "Write them alike, or give dateOrder (DMY or MDY) with the upload; rows that do not fit are refused then."
+    ),
+    "json_encoding": "The file is not valid UTF-8 or UTF-16 text (see byte {offset}). Save it as UTF-8.",
+    "json_not_records": (
+        "The file starts with “{start}”, so it is no JSON. Send an array of records, an object that holds one, or one "
+        "record a line."
+    ),
+    "json_no_records": "The file holds no records. Send at least one.",
+    "json_no_array": (
+        "No member of the file's object is an array of records; its members are {members}. Put the records into one."
+    ),
+    "json_several_arrays": "Each of {members} is an array of records. Send one of them in a file.",
+    "json_truncated": "The file ends on line {line} in the middle of its data. Export it again, and upload it whole.",
+    "json_syntax": "Line {line} is not valid JSON: {reason}. Correct it, or export the file again.",
+    "json_text_after_end": (
+        "Text stands on line {line}, behind the end of the records. Put all records into one array, or each on a line "
+        "of its own."
+    ),
+    "json_record_not_object": (
+        "Line {line}: {reason}. Write every record as an object that names its values, like "
+        '{{"machineName": "Press 1"}}.'
+    ),
+    "json_record_too_long": (
+        "The value that starts on line {line} is longer than a megabyte, so it is no record. Check how the file nests."
+    ),
+    "json_too_many_columns": "The records have more than {limit} different members. Send those of one kind in a file.",
+    "json_too_deep": "Line {line}: {reason}. Export the records flat.",
+    "json_duplicate_key": "Line {line}: {reason}. Give each member of an object once.",
+    "json_number_too_large": "Line {line}: {reason}. Correct it.",
+    "json_number_not_finite": "Line {line}: {reason}. Write null where there is no value.",
+    "json_nul": "Line {line}: {reason}. Remove it.",
+    "json_lone_surrogate": "Line {line}: {reason}. Correct the text.",
 }
+
+
+def refuse(code: str, **values: object) -> PydanticCustomError:
+    """The error that pydantic carries to the row's problems; `values` fill the sentence of the code."""
+    return PydanticCustomError(code, "{sentence}", {"sentence": ROW_PROBLEMS[code].format(**values)})
+
+
+def file_refusal(code: str, **values: object) -> FileProblem:
+    """A file's problem by its code; `values` fill the sentence."""
+    return FileProblem(code, file_problem(code, **values))
 
 
 def row_problem(code: str, *, field: str | None = None, value: str | None = None, **values: object) -> Problem:

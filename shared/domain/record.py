@@ -16,7 +16,6 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from shared.domain.field_types import (
-    PLACES,
     LongText,
     PositiveQuantity,
     Quantity,
@@ -26,6 +25,7 @@ from shared.domain.field_types import (
     ShortText,
     Timestamp,
 )
+from shared.domain.number_style import PLACES
 from shared.domain.problems import Problem, row_problem
 from shared.domain.rules import broken_rules
 
@@ -34,14 +34,16 @@ from shared.domain.rules import broken_rules
 class Headers:
     """Marks a field with the headers that it has in files, besides its API name, the likeliest first.
 
-    Case, spaces, newlines and punctuation do not count.
+    Case, spaces, newlines and punctuation do not count. `paths` are where it stands in nested JSON, as
+    `group.member`.
     """
 
     names: tuple[str, ...]
+    paths: tuple[str, ...] = ()
 
 
-def _headers(*names: str) -> Headers:
-    return Headers(names)
+def _headers(*names: str, paths: tuple[str, ...] = ()) -> Headers:
+    return Headers(names, paths)
 
 
 class ProductionRecord(BaseModel):
@@ -65,45 +67,55 @@ class ProductionRecord(BaseModel):
         _headers(
             "machine", "equipment", "equipmentName", "workCenter", "asset", "resource", "machineId",
             "Maschine", "Maschinenname", "Anlage", "Arbeitsplatz", "Máquina", "Equipamento",
+            paths=("machine.name", "machine.id", "equipment.name"),
         ),
     ]  # fmt: skip
     process_name: Annotated[
         ShortText | None,
-        _headers("process", "operation", "operationName", "Prozess", "Arbeitsgang", "Vorgang", "Processo", "Operação"),
-    ] = None
+        _headers("process", "operation", "operationName", "Prozess", "Arbeitsgang", "Vorgang", "Processo", "Operação",
+                 paths=("process.name", "operation.name")),
+    ] = None  # fmt: skip
     site_name: Annotated[
-        ShortText | None, _headers("site", "plant", "plantName", "factory", "location", "Werk", "Standort", "Planta")
-    ] = None
+        ShortText | None,
+        _headers("site", "plant", "plantName", "factory", "location", "Werk", "Standort", "Planta",
+                 paths=("site.name", "plant.name")),
+    ] = None  # fmt: skip
     part_number: Annotated[
         ShortText | None,
         _headers("part", "partNo", "partId", "sku", "material", "materialNumber", "itemNumber", "productCode",
-                 "Teilenummer", "Artikelnummer", "Materialnummer", "Código da peça", "Número da peça"),
+                 "Teilenummer", "Artikelnummer", "Materialnummer", "Código da peça", "Número da peça",
+                 paths=("part.number", "part.id", "material.number")),
     ] = None  # fmt: skip
     batch_number: Annotated[
-        ShortText | None, _headers("batch", "batchId", "lot", "lotNumber", "Charge", "Chargennummer", "Lote")
-    ] = None
+        ShortText | None,
+        _headers("batch", "batchId", "lot", "lotNumber", "Charge", "Chargennummer", "Lote",
+                 paths=("batch.number", "batch.id", "lot.number")),
+    ] = None  # fmt: skip
     operator_name: Annotated[
-        ShortText | None, _headers("operator", "worker", "Bediener", "Werker", "Mitarbeiter", "Operador")
+        ShortText | None,
+        _headers("operator", "worker", "Bediener", "Werker", "Mitarbeiter", "Operador", paths=("operator.name",)),
     ] = None
-    shift: Annotated[ShortText | None, _headers("shiftName", "Schicht", "Turno")] = None
+    shift: Annotated[ShortText | None, _headers("shiftName", "Schicht", "Turno", paths=("shift.name",))] = None
     total_parts_produced: Annotated[
         Quantity | None,
         _headers("totalParts", "total", "totalUnits", "totalCount", "partsProduced", "produced", "quantity", "output",
-                 "Gesamtmenge", "Menge", "Produktionsmenge", "Total produzido", "Quantidade total"),
+                 "Gesamtmenge", "Menge", "Produktionsmenge", "Total produzido", "Quantidade total",
+                 paths=("parts.total", "parts.produced")),
     ] = None  # fmt: skip
     good_parts: Annotated[
         Quantity | None,
         _headers("goodUnits", "goodCount", "good", "acceptedParts", "accepted", "yield", "okParts",
-                 "Gutmenge", "Gutteile", "Peças boas", "Quantidade boa"),
+                 "Gutmenge", "Gutteile", "Peças boas", "Quantidade boa", paths=("parts.good", "parts.accepted")),
     ] = None  # fmt: skip
     reject_parts: Annotated[
         Quantity | None,
         _headers("rejectedParts", "rejects", "rejectCount", "scrapParts", "scrap", "defects", "badParts", "nokParts",
-                 "Ausschuss", "Ausschussmenge", "Schlechtteile", "Refugo", "Peças rejeitadas"),
+                 "Ausschuss", "Ausschussmenge", "Schlechtteile", "Refugo", "Peças rejeitadas",
+                 paths=("parts.reject", "parts.rejected", "parts.scrap")),
     ] = None  # fmt: skip
     rework_parts: Annotated[
         Quantity | None,
-        _headers("rework", "reworkedParts", "reworkCount", "Nacharbeit", "Retrabalho"),
+        _headers("rework", "reworkedParts", "reworkCount", "Nacharbeit", "Retrabalho", paths=("parts.rework",)),
     ] = None
     planned_production_minutes: Annotated[
         Quantity | None,
@@ -118,26 +130,38 @@ class ProductionRecord(BaseModel):
     downtime_minutes: Annotated[
         Quantity | None,
         _headers("downtime", "downTimeMin", "stopTime", "Stillst.Zeit(Min.)", "Stillstandszeit", "Ausfallzeit",
-                 "Tempo de parada"),
+                 "Tempo de parada", paths=("downtime.minutes",)),
     ] = None  # fmt: skip
     downtime_category: Annotated[
-        ShortText | None, _headers("stopCategory", "Stillstandskategorie", "Categoria de parada")
+        ShortText | None,
+        _headers("stopCategory", "Stillstandskategorie", "Categoria de parada", paths=("downtime.category",)),
     ] = None
     downtime_reason: Annotated[
-        LongText | None, _headers("stopReason", "Stillstandsgrund", "Störgrund", "Motivo da parada")
+        LongText | None,
+        _headers("stopReason", "Stillstandsgrund", "Störgrund", "Motivo da parada", paths=("downtime.reason",)),
     ] = None
     cycle_time_seconds: Annotated[
-        PositiveQuantity | None, _headers("cycleTime", "Taktzeit", "Zykluszeit", "Tempo de ciclo")
+        PositiveQuantity | None,
+        _headers("cycleTime", "Taktzeit", "Zykluszeit", "Tempo de ciclo", paths=("cycleTime.seconds",)),
     ] = None
-    availability: Annotated[Ratio | None, _headers("Verfügbarkeit", "Disponibilidade")] = None
-    performance: Annotated[Ratio | None, _headers("performanceRate", "Leistungsgrad", "Leistung", "Desempenho")] = None
+    availability: Annotated[Ratio | None, _headers("Verfügbarkeit", "Disponibilidade", paths=("oee.availability",))] = (
+        None
+    )
+    performance: Annotated[
+        Ratio | None, _headers("performanceRate", "Leistungsgrad", "Leistung", "Desempenho", paths=("oee.performance",))
+    ] = None
     quality: Annotated[
-        Ratio | None, _headers("qualityRate", "firstPassYield", "fpy", "Qualitätsrate", "Qualität", "Qualidade")
+        Ratio | None,
+        _headers("qualityRate", "firstPassYield", "fpy", "Qualitätsrate", "Qualität", "Qualidade",
+                 paths=("oee.quality",)),
+    ] = None  # fmt: skip
+    oee_score: Annotated[
+        Ratio | None, _headers("oee", "oeeValue", "Gesamtanlageneffektivität", "GAE", paths=("oee.score", "oee.value"))
     ] = None
-    oee_score: Annotated[Ratio | None, _headers("oee", "oeeValue", "Gesamtanlageneffektivität", "GAE")] = None
 
 
 RATIO_FIELDS = frozenset({"availability", "performance", "quality", "oee_score"})
+OEE_FACTORS = frozenset({"availability", "performance", "quality"})
 REQUIRED_FIELDS = tuple(name for name, field in ProductionRecord.model_fields.items() if field.is_required())
 
 _BY_API_NAME = {to_camel(name): name for name in ProductionRecord.model_fields}
@@ -166,14 +190,20 @@ def api_name(field: str) -> str:
 
 
 def read_record(
-    cells: Mapping[str, str], reading: Reading, *, business_rules: bool = True
+    cells: Mapping[str, str],
+    reading: Reading,
+    *,
+    business_rules: bool = True,
+    known: Mapping[str, object] | None = None,
 ) -> tuple[ProductionRecord | None, tuple[Problem, ...]]:
     """Read a row: the record and its warnings, or None and all that is wrong with it.
 
-    `cells` are texts as in the file by field name; a blank one is absent. With `business_rules` off only the
-    types are checked.
+    `cells` are texts as in the file by field name; a blank one is absent. `known` are values of cells that were
+    read before, which spares the reading but no check. With `business_rules` off only the types are checked.
     """
-    given = {name: text for name, text in cells.items() if text and not text.isspace()}
+    given: dict[str, object] = {name: text for name, text in cells.items() if text and not text.isspace()}
+    if known:
+        given.update(known)
     context = RowContext(reading, [])
     try:
         record = ProductionRecord.model_validate(given, context=context, by_alias=False, by_name=True)

@@ -149,13 +149,6 @@ class UploadOptions(Value):
     decimal_mark: DecimalMark | None = None
     date_order: DateOrder | None = None
     ratio_scale: RatioScale | None = None
-    sheet: str | None = Field(default=None, max_length=100, description="Worksheet that holds the records.")
-    profile: ShortText | None = Field(
-        default=None, description="Profile to read the file by; without it the one that fits the header is taken."
-    )
-    save_profile: ShortText | None = Field(
-        default=None, description="Name under which what was decided for this file is kept as a profile."
-    )
 
 
 class SourceObject(Value):

@@ -1,17 +1,21 @@
 """Delimited text (RFC 4180 as the world writes it): bytes → records, each with its line and its byte border.
 
 One reader serves planning and loading, so both see the same records: where planning cuts a file into chunks,
-loading finds exactly the records that planning counted there, whatever the quoting.
+loading finds exactly the records that planning counted there, whatever the quoting. The same rules read lines that
+are text already (see `text_lines`), of files that cannot be cut by bytes.
 """
 
 from __future__ import annotations
 
 import csv
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
+from shared.domain.headers import recognized_fields
 from shared.domain.plan import Dialect
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -20,13 +24,15 @@ MAX_LINE_BYTES = 1 << 20
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _SAMPLE_RECORDS = 200
+_HEADER_RECORDS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class TextRecord:
     """One record of the file.
 
-    `line` is the physical line, counted from 1, on which it starts; `end` the offset of the byte behind it.
+    `line` is the physical line, counted from 1, on which it starts; `end` the offset of the byte behind it, 0 in
+    what was read from lines of text.
     `malformed` says why the record could not be cut into cells; `cells` then holds its raw text alone.
     """
 
@@ -42,10 +48,10 @@ class TextRecord:
 
 
 class LineTooLong(ValueError):
-    """A line of more than `MAX_LINE_BYTES`; `line` is its number."""
+    """A line of more than `MAX_LINE_BYTES`, or of so many characters where it is text; `line` is its number."""
 
     def __init__(self, line: int) -> None:
-        super().__init__(f"line {line} is longer than {MAX_LINE_BYTES} bytes")
+        super().__init__(f"line {line} is longer than {MAX_LINE_BYTES} bytes or characters")
         self.line = line
 
 
@@ -58,8 +64,16 @@ def read_records(stream: BinaryIO, dialect: Dialect, *, offset: int = 0, line: i
 
     Raises LineTooLong.
     """
-    lines = _Lines(stream, dialect.encoding, offset, line)
-    reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
+    return _records(_ByteLines(stream, dialect.encoding, offset, line), dialect.delimiter)
+
+
+def read_text_records(lines: Iterable[str], delimiter: str, first_line: int = 1) -> Iterator[TextRecord]:
+    """Yield the records of physical `lines`, each with its end, by the rules of `read_records`."""
+    return _records(_TextLines(lines, first_line), delimiter)
+
+
+def _records(lines: _Lines, delimiter: str) -> Iterator[TextRecord]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         start = lines.next_line
         try:
@@ -82,18 +96,36 @@ def _why(error: csv.Error) -> str:
     return "the line cannot be cut into cells"
 
 
-class _Lines:
-    """The decoded physical lines of a stream, and where in the file it stands."""
+class _Lines(ABC):
+    """Physical lines, those of the record that is being read, and where in the file they stand."""
 
-    def __init__(self, stream: BinaryIO, encoding: str, offset: int, line: int) -> None:
-        self._stream = stream
-        self._encoding = encoding
+    def __init__(self, offset: int, line: int) -> None:
         self._raw: list[str] = []
         self.offset = offset
         self.next_line = line
 
     def __iter__(self) -> Iterator[str]:
         return self
+
+    @abstractmethod
+    def __next__(self) -> str: ...
+
+    def take_raw(self) -> str:
+        """The text of the lines since the last `forget_raw`, without the last line's end."""
+        return "".join(self._raw).rstrip("\r\n")
+
+    def forget_raw(self) -> None:
+        """Start a new record."""
+        self._raw.clear()
+
+
+class _ByteLines(_Lines):
+    """The decoded lines of a stream."""
+
+    def __init__(self, stream: BinaryIO, encoding: str, offset: int, line: int) -> None:
+        super().__init__(offset, line)
+        self._stream = stream
+        self._encoding = encoding
 
     def __next__(self) -> str:
         data = self._stream.readline(MAX_LINE_BYTES + 1)
@@ -110,13 +142,19 @@ class _Lines:
         self._raw.append(text)
         return text
 
-    def take_raw(self) -> str:
-        """The text of the lines since the last `forget_raw`, without the last line's end."""
-        return "".join(self._raw).rstrip("\r\n")
 
-    def forget_raw(self) -> None:
-        """Start a new record."""
-        self._raw.clear()
+class _TextLines(_Lines):
+    """Lines that are text already."""
+
+    def __init__(self, lines: Iterable[str], line: int) -> None:
+        super().__init__(0, line)
+        self._lines = iter(lines)
+
+    def __next__(self) -> str:
+        text = next(self._lines)
+        self.next_line += 1
+        self._raw.append(text)
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,32 +166,52 @@ class DelimiterChoice:
 
 
 def find_delimiter(head: BinaryIO, encoding: str) -> DelimiterChoice:
-    """Choose the delimiter by which the first records of `head` fall into the most columns, evenly.
+    """Choose the delimiter of the file that starts with `head`, whole lines in an encoding that can be cut by bytes.
 
-    A delimiter's weight is the commonest number of cells in a record times the share of records that have it;
-    records that it makes malformed speak against it. A file of one column has none; it is read with a comma.
+    A line `sep=;` at the start is the file's own word. Otherwise it is the one by which the first records fall into
+    the most columns, evenly, and by which some row names the most record fields. A delimiter's weight is the
+    commonest number of cells in a record times the share of records that have it; records that it makes malformed
+    speak against it. A file of one column has none; it is read with a comma.
     """
     start = head.tell()
+
+    def records(delimiter: str) -> Iterator[TextRecord]:
+        head.seek(start)
+        return read_records(head, Dialect(encoding=encoding, delimiter=delimiter))
+
+    return _find_delimiter(records)
+
+
+def find_text_delimiter(lines: Sequence[str]) -> DelimiterChoice:
+    """Choose the delimiter of a file by its first `lines`, as `find_delimiter` does."""
+    return _find_delimiter(lambda delimiter: read_text_records(lines, delimiter))
+
+
+def is_delimiter_line(cells: Sequence[str]) -> bool:
+    """True for a row like `sep=;`, which spreadsheets read as the file's delimiter, however it was cut into cells."""
+    return cells[0][:4].casefold() == "sep=" and len(cells[0]) <= len("sep=;") and not any(cells[1:])
+
+
+def _find_delimiter(records_by: Callable[[str], Iterator[TextRecord]]) -> DelimiterChoice:
     best, best_weight, evidence = ",", 1.0, "no delimiter divides the records evenly: one column"
     for delimiter, name in DELIMITERS.items():
-        head.seek(start)
-        widths = _widths(head, Dialect(encoding=encoding, delimiter=delimiter))
-        if not widths:
+        records = list(islice((record for record in records_by(delimiter) if not record.blank), _SAMPLE_RECORDS))
+        if not records:
             continue
-        (width, count), records = widths.most_common(1)[0], widths.total()
-        weight = width * count / records
+        if _names_itself(records[0], delimiter):
+            return DelimiterChoice(delimiter, f"line {records[0].line} names it: sep={delimiter}")
+        widths = Counter(0 if record.malformed else len(record.cells) for record in records)
+        (width, count), total = widths.most_common(1)[0], widths.total()
+        fields = max(recognized_fields(record.cells) for record in records[:_HEADER_RECORDS])
+        weight = width * count / total * max(fields, 1)
         if width > 1 and weight > best_weight:
             best, best_weight = delimiter, weight
-            evidence = f"a {name} cuts {count} of the first {records} records into {width} cells each"
+            evidence = f"a {name} cuts {count} of the first {total} records into {width} cells each"
     return DelimiterChoice(best, evidence)
 
 
-def _widths(head: BinaryIO, dialect: Dialect) -> Counter[int]:
-    widths: Counter[int] = Counter()
-    for record in read_records(head, dialect):
-        if record.blank:
-            continue
-        widths[0 if record.malformed else len(record.cells)] += 1
-        if widths.total() == _SAMPLE_RECORDS:
-            break
-    return widths
+def _names_itself(record: TextRecord, delimiter: str) -> bool:
+    """True for the row `sep=;` that was cut by its semicolon, and for `"sep=;"`."""
+    return is_delimiter_line(record.cells) and (
+        record.cells[0][4:] == delimiter or (not record.cells[0][4:] and len(record.cells) > 1)
+    )

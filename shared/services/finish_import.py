@@ -6,9 +6,11 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.problems import file_problem
 from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN, RefusedRow, guard_formula
 from shared.domain.upload import Failure, Totals, Upload, UploadState
 from shared.errors import AccountingError
@@ -28,8 +30,9 @@ def finish_import(
         upload = uploads.move(upload, UploadState.FINISHING, ended)
         to = UploadState.COMPLETED_WITH_ERRORS if totals.refused else UploadState.COMPLETED
         completed = _event(upload, AuditAct.IMPORT_COMPLETED, clock(), totals)
-        key = write_refused_rows(upload, objects) if totals.refused else None
+        key, _ = write_refused_rows(upload, objects) if totals.refused else (None, 0)
         upload = uploads.move(upload, to, completed, totals=totals, refused_rows_key=key, ended_at=clock())
+    records.close(upload.tenant_id, upload.upload_id)
     queue.release(upload.upload_id)
     return upload.totals or Totals()
 
@@ -61,8 +64,10 @@ def fail_import(
     """
     if not upload.state.ended:
         loaded = records.close(upload.tenant_id, upload.upload_id).totals
-        totals = loaded.model_copy(update={"records": upload.plan.records if upload.plan else 0})
-        key = write_refused_rows(upload, objects) if totals.refused else None
+        planned = upload.plan.records if upload.plan else 0
+        key, refused = write_refused_rows(upload, objects)
+        totals = loaded.model_copy(update={"records": planned, "refused": refused})
+        failure = _too_many_errors(upload, refused, failure) or failure
         failed = _event(upload, AuditAct.IMPORT_FAILED, clock(), totals, **failure.model_dump(by_alias=True))
         upload = uploads.move(
             upload, UploadState.FAILED, failed, failure=failure, totals=totals, refused_rows_key=key, ended_at=clock()
@@ -71,8 +76,19 @@ def fail_import(
     return upload.failure or failure
 
 
-def write_refused_rows(upload: Upload, objects: Objects) -> str:
-    """Write all refused rows as one CSV in the original columns, with row, codes and reasons in front; return its key.
+def _too_many_errors(upload: Upload, refused: int, failure: Failure) -> Failure | None:
+    """The failure of an import that `max_errors` stopped: of what a chunk says the Map state passes nothing on."""
+    limit = upload.options.max_errors
+    if limit is None or refused <= limit:
+        return None
+    message = file_problem("file_too_many_errors", limit=limit)
+    return failure.model_copy(update={"code": "file_too_many_errors", "message": message})
+
+
+def write_refused_rows(upload: Upload, objects: Objects) -> tuple[str | None, int]:
+    """Write all refused rows as one CSV in the original columns, with row, codes and reasons in front.
+
+    Returns its key, None where no row was refused, and how many were.
 
     The file is meant to be fixed and uploaded again: the added columns are ignored then, and the apostrophes that
     keep a spreadsheet from running cells as formulas are taken away. The columns stand in front, so that a row with
@@ -80,16 +96,22 @@ def write_refused_rows(upload: Upload, objects: Objects) -> str:
     """
     header = upload.plan.header if upload.plan else []
     key = object_keys.refused_rows_csv(upload.tenant_id, upload.upload_id)
+    rows = _all_refused(upload, objects)
+    first = next(rows, None)
+    if first is None:
+        return None, 0
     with objects.open_write(key, "text/csv; charset=utf-8") as out:
         text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="", write_through=True)
         writer = csv.writer(text)
         writer.writerow([ROW_COLUMN, CODES_COLUMN, REASONS_COLUMN, *map(guard_formula, header)])
-        for row in _all_refused(upload, objects):
+        count = 0
+        for row in chain((first,), rows):
+            count += 1
             codes = " ".join(problem.code for problem in row.errors)
             reasons = " ".join(problem.error for problem in row.errors)
             writer.writerow([row.row, codes, guard_formula(reasons), *map(guard_formula, row.cells)])
         text.detach()
-    return key
+    return key, count
 
 
 def _all_refused(upload: Upload, objects: Objects) -> Iterator[RefusedRow]:

@@ -1,113 +1,139 @@
-"""Load a chunk: stream its bytes, read and check each record, and put the good ones into Postgres, once."""
+"""Load a chunk: stream its bytes, read and check its records, and put the good ones into Postgres, once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
+from shared.columnar.reader import ReadRows, TableReader
+from shared.columnar.rows import shape_of
 from shared.domain import object_keys
-from shared.domain.field_types import Reading
 from shared.domain.plan import Chunk, ImportPlan
-from shared.domain.problems import Problem, row_problem
-from shared.domain.record import ProductionRecord, field_name, read_record
-from shared.domain.refused import RefusedRow, unguard_formula
+from shared.domain.problems import file_problem
+from shared.domain.refused import RefusedRow
 from shared.domain.upload import Totals, Upload
-from shared.errors import AccountingError
-from shared.formats.delimited import TextRecord, read_records
-from shared.services.ports import ChunkLoad, Objects, Records, RowBuffer, Uploads
+from shared.errors import AccountingError, UploadRejected
+from shared.formats.blocks import Block, cut_blocks
+from shared.formats.tables import read_table
+from shared.services.ports import ChunkCount, ChunkLoad, Objects, Records, Uploads
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_BATCH_BYTES = 4 << 20
+"""Read at once: much enough for columns to pay, little enough that Postgres need not wait long for the first rows."""
 
 
 def load_chunk(
     upload: Upload, chunk: Chunk, plan: ImportPlan, *, uploads: Uploads, objects: Objects, records: Records
 ) -> Totals:
-    """Load one chunk and count it; harmless when repeated, also at the same time.
+    """Load one chunk and count it; harmless when repeated, also at the same time. Memory is bounded by the chunk.
 
-    The refused rows are written before the rows go in: they follow from the pinned bytes and the plan alone, so a
-    repeated delivery overwrites them with the same. Memory is bounded by the chunk.
-
-    Raises AccountingError when the chunk does not hold the records that planning counted.
+    Raises UploadRejected when more rows than `max_errors` were refused in the file so far, and AccountingError when
+    the chunk does not hold the records that planning counted.
     """
     totals = records.loaded(plan.tenant_id, plan.upload_id, chunk.index)
     if totals is None:
-        load = _read(upload, chunk, plan, objects, records)
-        totals = records.load(load)
+        totals = records.load(_load(upload, chunk, plan, uploads, objects))
     uploads.add_progress(upload, chunk.index, totals)
     return totals
 
 
-def _read(upload: Upload, chunk: Chunk, plan: ImportPlan, objects: Objects, records: Records) -> ChunkLoad:
-    read_row = row_reader(plan, now=upload.created_at)
-    rows = records.new_rows(plan.tenant_id, plan.options.work_unit_id, plan.upload_id)
-    refused, warnings = _sort_rows(chunk, plan, objects, read_row, rows)
-    if rows.count + len(refused) != chunk.records:
-        raise AccountingError(
-            f"chunk {chunk.index} holds {rows.count + len(refused)} records where planning counted {chunk.records}"
-        )
-    if refused:
-        key = object_keys.refused_rows(plan.tenant_id, plan.upload_id, chunk.index)
-        lines = b"".join(row.model_dump_json().encode() + b"\n" for row in refused)
-        objects.write(key, lines, "application/x-ndjson")
+def _load(upload: Upload, chunk: Chunk, plan: ImportPlan, uploads: Uploads, objects: Objects) -> ChunkLoad:
+    options = plan.options
+    limit = None if options.max_errors is None else options.max_errors - uploads.progress(upload).refused
+    rows = LoadedChunk(chunk, plan, TableReader(plan, upload.created_at), objects, most_refused=limit)
     return ChunkLoad(
         tenant_id=plan.tenant_id,
+        work_unit_id=options.work_unit_id,
         upload_id=plan.upload_id,
         chunk_index=chunk.index,
         correlation_id=upload.correlation_id,
         rows=rows,
-        refused=len(refused),
-        warnings=warnings,
-        deduplicate=plan.options.deduplicate,
+        deduplicate=options.deduplicate,
+        identity=options.identity,
+        dry_run=options.dry_run,
     )
 
 
-def _sort_rows(
-    chunk: Chunk, plan: ImportPlan, objects: Objects, read_row: RowReader, rows: RowBuffer
-) -> tuple[list[RefusedRow], int]:
-    """Put the chunk's good rows into `rows`; return the refused ones and the number of rows with warnings."""
-    refused: list[RefusedRow] = []
-    warnings = 0
+class LoadedChunk:
+    """The port `ChunkRows`: the rows of a chunk, read while they are taken and kept for being taken again."""
+
+    def __init__(
+        self, chunk: Chunk, plan: ImportPlan, reader: TableReader, objects: Objects, *, most_refused: int | None
+    ) -> None:
+        self._chunk = chunk
+        self._plan = plan
+        self._objects = objects
+        self._most_refused = most_refused
+        self._reading = _one_ahead(read_chunk(chunk, plan, reader, objects))
+        self._read: list[ReadRows] = []
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """The accepted rows."""
+        for read in self._read:
+            yield read.texts
+        for read in self._reading:
+            self._read.append(read)
+            yield read.texts
+
+    def seal(self) -> ChunkCount:
+        """Write the refused rows; they follow from the pinned bytes and the plan alone, so a repeat writes the same.
+
+        Raises UploadRejected and AccountingError as `load_chunk` does.
+        """
+        for _ in self.batches():  # those that nobody asked for
+            pass
+        refused = [row for read in self._read for row in read.refused]
+        count = ChunkCount(
+            accepted=sum(read.accepted for read in self._read),
+            refused=len(refused),
+            warned=sum(read.warned for read in self._read),
+        )
+        if count.accepted + count.refused != self._chunk.records:
+            raise AccountingError(
+                f"chunk {self._chunk.index} holds {count.accepted + count.refused} records where planning counted "
+                f"{self._chunk.records}"
+            )
+        write_refused(refused, self._chunk, self._plan, self._objects)
+        if self._most_refused is not None and count.refused > self._most_refused:
+            message = file_problem("file_too_many_errors", limit=self._plan.options.max_errors)
+            raise UploadRejected(message, code="file_too_many_errors")
+        return count
+
+
+def read_chunk(chunk: Chunk, plan: ImportPlan, reader: TableReader, objects: Objects) -> Iterator[ReadRows]:
+    """Read the records of a chunk, a batch at a time."""
+    shape = shape_of(plan)
+    for block in cut_blocks(_fetch(chunk, plan, objects), plan.dialect, _BATCH_BYTES):
+        yield reader.read(read_table(block.data, plan.dialect, shape, line=block.line))
+
+
+def _fetch(chunk: Chunk, plan: ImportPlan, objects: Objects) -> Block:
+    if chunk.part:
+        with objects.open_read(chunk.part) as stream:
+            return Block(stream.read(), 0, _NOT_THE_FIRST)
     with objects.open_range(plan.source, chunk.start, chunk.end) as stream:
-        for row in read_records(stream, plan.dialect, offset=chunk.start, line=chunk.first_line):
-            if row.blank:
-                continue
-            if plan.guarded:
-                row = replace(row, cells=[unguard_formula(cell) for cell in row.cells])  # noqa: PLW2901
-            record, problems = read_row(row)
-            if record is None:
-                refused.append(RefusedRow(row=row.line, cells=row.cells, errors=list(problems)))
-            else:
-                rows.add(record, row.line, _attributes(row.cells, plan))
-                warnings += bool(problems)
-    return refused, warnings
+        return Block(stream.read(), chunk.start, chunk.first_line)
 
 
-RowReader = Callable[[TextRecord], tuple[ProductionRecord | None, tuple[Problem, ...]]]
+_NOT_THE_FIRST = 2
+"""Line of a staged part, whose records bring their own: it starts no file, so it may start with any character."""
 
 
-def row_reader(plan: ImportPlan, now: datetime) -> RowReader:
-    """How a row of this file becomes a record, or the problems that keep it out; `now` judges what is in the future."""
-    zone = plan.options.time_zone
-    reading = Reading(zone=ZoneInfo(zone) if zone else None, ratio_scale=plan.ratio_scale, now=now)
-    defaults = {field_name(name): text for name, text in plan.options.defaults.items()}
-    columns = [(position, name) for position, name in enumerate(plan.columns) if name]
-    headers = len(plan.header)
-    rules = plan.options.validate_data
-
-    def read(row: TextRecord) -> tuple[ProductionRecord | None, tuple[Problem, ...]]:
-        if row.malformed:
-            return None, (row_problem("row_malformed", value=row.cells[0][:200], reason=row.malformed),)
-        width = len(row.cells)
-        if not plan.fewest_cells <= width <= plan.most_cells or any(row.cells[headers:]):
-            code = "row_too_few_cells" if width < plan.fewest_cells else "row_too_many_cells"
-            return None, (row_problem(code, cells=width, columns=headers),)
-        cells = defaults | {name: row.cells[position] for position, name in columns if position < width}
-        return read_record(cells, reading, business_rules=rules)
-
-    return read
+def write_refused(refused: list[RefusedRow], chunk: Chunk, plan: ImportPlan, objects: Objects) -> None:
+    """Keep the refused rows of a chunk, if there are any."""
+    if refused:
+        key = object_keys.refused_rows(plan.tenant_id, plan.upload_id, chunk.index)
+        lines = b"".join(row.model_dump_json().encode() + b"\n" for row in refused)
+        objects.write(key, lines, "application/x-ndjson")
 
 
-def _attributes(cells: list[str], plan: ImportPlan) -> dict[str, str]:
-    """What maps to no field, under its own header; empty cells say nothing."""
-    width = len(cells)
-    return {name: cells[i] for i, name in plan.attribute_names.items() if i < width and cells[i] != ""}
+def _one_ahead(batches: Iterator[ReadRows]) -> Iterator[ReadRows]:
+    """The same batches; while one is used, the next is read."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from io import BytesIO
-from typing import BinaryIO
+from dataclasses import dataclass
 
+from shared.columnar.evidence import Undecided
+from shared.columnar.reader import TableReader
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
-from shared.domain.field_types import RatioEvidence
-from shared.domain.headers import ColumnMapping, HeaderProblem, map_headers
-from shared.domain.plan import Chunk, Dialect, ImportPlan
+from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import file_problem
-from shared.domain.record import RATIO_FIELDS, api_name, field_name
-from shared.domain.upload import Decision, PlanSummary, SourceObject, Upload, UploadOptions, UploadState
+from shared.domain.record import api_name
+from shared.domain.upload import Decision, PlanSummary, Upload, UploadState
 from shared.errors import UploadRejected
-from shared.formats.delimited import LineTooLong, TextRecord, find_delimiter, read_records
-from shared.formats.encoding import find_encoding
+from shared.services.load_chunk import read_chunk, write_refused
 from shared.services.ports import Clock, Objects, Uploads
-
-MAX_HEADER_CHARACTERS = 32_768
-"""Longer than any real header (91 columns of the source system have about 1,500), and fits a status item."""
-
-_HEAD_BYTES = 262_144
+from shared.services.survey import survey_file
 
 
 def plan_import(upload: Upload, *, uploads: Uploads, objects: Objects, clock: Clock, chunk_bytes: int) -> PlanSummary:
@@ -33,20 +24,27 @@ def plan_import(upload: Upload, *, uploads: Uploads, objects: Objects, clock: Cl
     Harmless when repeated. Raises UploadRejected for a file that cannot be imported, StateConflict for an
     upload that is not waiting for its plan.
     """
-    if upload.state is UploadState.IMPORTING and upload.plan:
-        return upload.plan
-    started = AuditEvent(at=clock(), event=AuditAct.IMPORT_STARTED, correlation_id=upload.correlation_id)
-    upload = uploads.move(upload, UploadState.PLANNING, started)
-    draft = make_plan(upload, objects, chunk_bytes)
-    _write(upload, draft, objects)
-    planned = AuditEvent(
-        at=clock(),
-        event=AuditAct.IMPORT_PLANNED,
-        correlation_id=upload.correlation_id,
-        details=draft.summary.model_dump(mode="json", by_alias=True, exclude={"header"}),
-    )
-    uploads.move(upload, UploadState.IMPORTING, planned, plan=draft.summary, import_started_at=clock())
-    return draft.summary
+    summary = upload.plan
+    if upload.state is not UploadState.IMPORTING or summary is None:
+        started = AuditEvent(at=clock(), event=AuditAct.IMPORT_STARTED, correlation_id=upload.correlation_id)
+        upload = uploads.move(upload, UploadState.PLANNING, started)
+        draft = make_plan(upload, objects, chunk_bytes)
+        summary = draft.summary
+        _write(draft, objects)
+        if upload.options.on_error == "abort":
+            _read_whole(upload, draft, objects)
+        planned = AuditEvent(
+            at=clock(),
+            event=AuditAct.IMPORT_PLANNED,
+            correlation_id=upload.correlation_id,
+            details=summary.model_dump(mode="json", by_alias=True, exclude={"header"}),
+        )
+        uploads.move(upload, UploadState.IMPORTING, planned, plan=summary, import_started_at=clock())
+    if upload.options.on_error == "abort" and any(
+        objects.keys(object_keys.refused_prefix(upload.tenant_id, upload.upload_id))
+    ):
+        raise UploadRejected(file_problem("file_has_refused_rows"), code="file_has_refused_rows")
+    return summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,163 +57,55 @@ class DraftPlan:
 
 
 def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
-    """Read the file twice as a stream, once for its encoding and once for its records; memory does not grow with it."""
-    source = upload.source
-    if source is None:
+    """Survey the file, and decide how every cell of it is read; raises UploadRejected where that stays open."""
+    if upload.source is None:
         raise UploadRejected(file_problem("file_not_scanned"), code="file_not_scanned")
-    with _readable():
-        dialect, decisions = _find_dialect(source, objects)
-        survey = _survey(source, dialect, upload.options, objects, chunk_bytes)
-    if survey.records == 0:
-        raise UploadRejected(file_problem("file_no_records"), code="file_no_records")
-    scales = {name: evidence.decide() for name, evidence in survey.ratios.items()}
-    decisions += [Decision(subject=f"scale of {api_name(n)}", choice=s, evidence=e) for n, (s, e) in scales.items()]
-    if upload.options.time_zone:
-        decisions.append(Decision(subject="time zone", choice=upload.options.time_zone, evidence="given by the caller"))
-    mapping = survey.mapping
+    survey = survey_file(upload, upload.source, objects, chunk_bytes)
+    styles = survey.evidence.decide(upload.options)
+    if isinstance(styles, Undecided):
+        column = survey.header[styles.position].strip()
+        raise UploadRejected(styles.ambiguity.message(column), code=styles.ambiguity.code)
     plan = ImportPlan(
         tenant_id=upload.tenant_id,
         upload_id=upload.upload_id,
-        source=source,
+        source=upload.source,
         options=upload.options,
-        dialect=dialect,
+        dialect=survey.dialect,
+        staged=survey.shape.numbered,
         header=survey.header,
-        fewest_cells=_named_columns(survey.header),
-        most_cells=len(survey.header) + survey.trailing_delimiter,
-        columns=list(mapping.columns),
-        attribute_names=dict(mapping.attribute_names),
-        guarded=bool(mapping.ignored),
-        ratio_scale={name: scale for name, (scale, _) in scales.items()},
+        fewest_cells=survey.shape.fewest,
+        trailing_delimiter=survey.shape.trailing,
+        columns=list(survey.mapping.columns),
+        attribute_names=dict(survey.mapping.attribute_names),
+        guarded=bool(survey.mapping.ignored),
+        number_style=styles.number_style,
+        date_order=styles.date_order,
+        ratio_scale=styles.ratio_scale,
         records=survey.records,
         chunks=len(survey.chunks),
     )
-    return DraftPlan(plan, survey.chunks, _summary(plan, decisions))
+    return DraftPlan(plan, survey.chunks, _summary(plan, [*survey.decisions, *_choices(upload), *styles.decisions]))
 
 
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except LineTooLong as error:
-        message = file_problem("file_line_too_long", line=error.line)
-        raise UploadRejected(message, code="file_line_too_long") from error
-    except UnicodeDecodeError as error:  # the pinned version cannot change, so this is a codec at odds with itself
-        message = file_problem("file_encoding_unknown")
-        raise UploadRejected(message, code="file_encoding_unknown") from error
+def _choices(upload: Upload) -> list[Decision]:
+    zone = upload.options.time_zone
+    return [Decision(subject="time zone", choice=zone, evidence="given by the caller")] if zone else []
 
 
-def _find_dialect(source: SourceObject, objects: Objects) -> tuple[Dialect, list[Decision]]:
-    with objects.open_range(source, 0, source.size) as stream:
-        encoding = find_encoding(stream)
-    if encoding is None:
-        raise UploadRejected(file_problem("file_encoding_unknown"), code="file_encoding_unknown")
-    delimiter = find_delimiter(_head(source, objects), encoding.name)
-    dialect = Dialect(encoding=encoding.name, delimiter=delimiter.delimiter)
-    return dialect, [
-        Decision(subject="encoding", choice=encoding.name, evidence=encoding.evidence),
-        Decision(subject="delimiter", choice=repr(delimiter.delimiter)[1:-1], evidence=delimiter.evidence),
-    ]
+def _read_whole(upload: Upload, draft: DraftPlan, objects: Objects) -> None:
+    """Read every record before the first one is loaded, and keep the refused rows."""
+    reader = TableReader(draft.plan, upload.created_at)
+    for chunk in draft.chunks:
+        refused = [row for read in read_chunk(chunk, draft.plan, reader, objects) for row in read.refused]
+        write_refused(refused, chunk, draft.plan, objects)
 
 
-def _head(source: SourceObject, objects: Objects) -> BinaryIO:
-    """The first whole lines of the file."""
-    with objects.open_range(source, 0, min(source.size, _HEAD_BYTES)) as stream:
-        head = stream.read()
-    return BytesIO(head if len(head) == source.size else head[: head.rfind(b"\n") + 1] or head)
-
-
-@dataclass(slots=True)
-class _Survey:
-    """What one pass over the records found."""
-
-    header: list[str]
-    mapping: ColumnMapping
-    ratios: dict[str, RatioEvidence]
-    trailing_delimiter: bool = True
-    chunks: list[Chunk] = field(default_factory=list)
-
-    @property
-    def records(self) -> int:
-        return sum(chunk.records for chunk in self.chunks)
-
-
-def _survey(
-    source: SourceObject, dialect: Dialect, options: UploadOptions, objects: Objects, chunk_bytes: int
-) -> _Survey:
-    with objects.open_range(source, 0, source.size) as stream:
-        records = read_records(stream, dialect)
-        header = _find_header(records)
-        survey = _Survey(header.cells, _map(header.cells, options), {})
-        columns = {
-            position: survey.ratios.setdefault(name, RatioEvidence())
-            for position, name in enumerate(survey.mapping.columns)
-            if name in RATIO_FIELDS
-        }
-        survey.chunks = list(_cut(_observed(records, survey, columns), header.end, chunk_bytes))
-    return survey
-
-
-def _find_header(records: Iterator[TextRecord]) -> TextRecord:
-    for record in records:
-        if not record.blank:
-            break
-    else:
-        raise UploadRejected(file_problem("file_empty"), code="file_empty")
-    if record.malformed or sum(map(len, record.cells)) > MAX_HEADER_CHARACTERS:
-        raise UploadRejected(file_problem("file_header_unreadable", line=record.line), code="file_header_unreadable")
-    return record
-
-
-def _map(header: list[str], options: UploadOptions) -> ColumnMapping:
-    mapping = map_headers(header, {field_name(name): text for name, text in options.defaults.items()})
-    if isinstance(mapping, HeaderProblem):
-        raise UploadRejected(mapping.message, code=mapping.code)
-    return mapping
-
-
-def _observed(
-    records: Iterator[TextRecord], survey: _Survey, ratios: Mapping[int, RatioEvidence]
-) -> Iterator[TextRecord]:
-    """Pass the records on, and note what they tell about the file: its ratio columns, how its rows end.
-
-    A delimiter behind the last cell is the file's style where every row has one, and a slip where one row has.
-    """
-    headers = len(survey.header)
-    for record in records:
-        if not record.malformed and not record.blank:
-            cells = record.cells
-            survey.trailing_delimiter &= len(cells) == headers + 1 and not cells[-1]
-            for position, evidence in ratios.items():
-                if position < len(cells):
-                    evidence.see(cells[position])
-        yield record
-
-
-def _named_columns(header: list[str]) -> int:
-    """The columns up to the last one with a name."""
-    return max(position for position, name in enumerate(header, start=1) if name.strip())
-
-
-def _cut(records: Iterator[TextRecord], start: int, chunk_bytes: int) -> Iterator[Chunk]:
-    """Cut at the record border at which a chunk has reached its size; blank lines are in a chunk, but not counted."""
-    index, first_line, count, end = 0, 0, 0, start
-    for record in records:
-        first_line = first_line or record.line
-        end = record.end
-        count += not record.blank
-        if end - start >= chunk_bytes:
-            yield Chunk(index=index, start=start, end=end, first_line=first_line, records=count)
-            index, start, first_line, count = index + 1, end, 0, 0
-    if count:
-        yield Chunk(index=index, start=start, end=end, first_line=first_line, records=count)
-
-
-def _write(upload: Upload, draft: DraftPlan, objects: Objects) -> None:
-    plan_key = object_keys.plan(upload.tenant_id, upload.upload_id)
-    objects.write(plan_key, draft.plan.model_dump_json(by_alias=True).encode(), "application/json")
+def _write(draft: DraftPlan, objects: Objects) -> None:
+    tenant_id, upload_id = draft.plan.tenant_id, draft.plan.upload_id
+    plan = draft.plan.model_dump_json(by_alias=True).encode()
+    objects.write(object_keys.plan(tenant_id, upload_id), plan, "application/json")
     chunks = ",\n".join(chunk.model_dump_json(by_alias=True) for chunk in draft.chunks)
-    key = object_keys.chunk_list(upload.tenant_id, upload.upload_id)
-    objects.write(key, f"[{chunks}]".encode(), "application/json")
+    objects.write(object_keys.chunk_list(tenant_id, upload_id), f"[{chunks}]".encode(), "application/json")
 
 
 def _summary(plan: ImportPlan, decisions: list[Decision]) -> PlanSummary:

@@ -10,12 +10,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, BinaryIO, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, Protocol, TypeVar
 
 from shared.domain.audit import AuditEvent
 from shared.domain.job import Job
-from shared.domain.record import ProductionRecord
 from shared.domain.upload import SourceObject, Totals, Upload, UploadState
+
+if TYPE_CHECKING:
+    import polars as pl  # slow to import, and most functions never load a row
 
 Clock = Callable[[], datetime]
 """The present, in UTC."""
@@ -181,32 +183,41 @@ class Executions(Protocol):
         """Whether the execution of this name runs."""
 
 
-class RowBuffer(Protocol):
-    """Accepted rows on their way to Postgres, in Postgres' own form; `count` of them."""
+@dataclass(frozen=True, slots=True)
+class ChunkCount:
+    """What reading found in a chunk; `warned` are the accepted rows with a warning."""
 
-    @property
-    def count(self) -> int:
-        """How many rows were added."""
+    accepted: int
+    refused: int
+    warned: int
 
-    def add(self, record: ProductionRecord, source_row: int, attributes: dict[str, str]) -> None:
-        """Add a record, the line that it comes from, and what maps to no field."""
 
-    def stream(self) -> BinaryIO:
-        """The rows from the first on, as often as asked for."""
+class ChunkRows(Protocol):
+    """The accepted rows of a chunk, made while they are taken."""
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """The rows as `columnar.reader.ReadRows.texts` has them; may be asked for again."""
+
+    def seal(self) -> ChunkCount:
+        """Once all batches were taken: keep what goes with the rows, and say what there was.
+
+        Raises UploadRejected when the rows must not go in.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkLoad:
-    """A chunk ready for Postgres; which of its rows are duplicates only Postgres knows."""
+    """A chunk on its way into Postgres; which of its rows are duplicates only Postgres knows."""
 
     tenant_id: str
+    work_unit_id: str
     upload_id: str
     chunk_index: int
     correlation_id: str
-    rows: RowBuffer
-    refused: int
-    warnings: int
+    rows: ChunkRows
     deduplicate: bool
+    identity: Literal["key", "occurrence"] = "key"
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +230,6 @@ class LedgerSum:
 
 class Records(Protocol):
     """The records in Postgres, and the ledger of what was loaded."""
-
-    def new_rows(self, tenant_id: str, work_unit_id: str, upload_id: str) -> RowBuffer:
-        """An empty buffer for a chunk's rows."""
 
     def load(self, load: ChunkLoad) -> Totals:
         """Put a chunk's rows and its ledger row in, in one transaction.
@@ -237,4 +245,7 @@ class Records(Protocol):
         """What the ledger says of an upload."""
 
     def close(self, tenant_id: str, upload_id: str) -> LedgerSum:
-        """Let no further chunk of an upload in, once the loads under way have ended; what the ledger says then."""
+        """Let no further chunk of an upload in, once the loads under way have ended; what the ledger says then.
+
+        What had to be remembered while it ran is forgotten.
+        """

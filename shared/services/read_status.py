@@ -63,7 +63,8 @@ def _message(upload: Upload) -> str:
     totals = upload.totals
     if totals is None:
         return _MESSAGES[upload.state]
-    message = f"{totals.imported:,} of {totals.records:,} records imported"
+    done = "would be imported; this was a dry run" if upload.options.dry_run else "imported"
+    message = f"{totals.imported:,} of {totals.records:,} records {done}"
     if totals.duplicates:
         message += f", {totals.duplicates:,} were there already"
     if totals.refused:

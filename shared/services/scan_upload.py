@@ -12,10 +12,11 @@ from shared.domain.job import Job
 from shared.domain.problems import file_problem
 from shared.domain.upload import Failure, SourceObject, Upload, UploadState
 from shared.errors import StateConflict, UploadRejected
-from shared.formats.content_type import not_delimited_text
+from shared.formats.content_type import content_problem
 from shared.services.ports import AuditLog, Clock, JobQueue, Objects, Uploads
 
 _HEAD_BYTES = 65_536
+_WRONG_CONTENT = {"csv": "file_not_text", "json": "file_not_json", "excel": "file_not_workbook"}
 
 
 class ScanOutcome(Enum):
@@ -102,8 +103,10 @@ def _check(upload: Upload, source: SourceObject, objects: Objects, limit: int) -
         raise UploadRejected(message, code="file_size_mismatch")
     with objects.open_range(source, 0, min(source.size, _HEAD_BYTES)) as stream:
         head = stream.read()
-    if what := not_delimited_text(head):
-        raise UploadRejected(file_problem("file_not_text", what=what), code="file_not_text")
+    import_type = upload.options.import_type
+    if what := content_problem(head, import_type):
+        code = _WRONG_CONTENT[import_type]
+        raise UploadRejected(file_problem(code, what=what), code=code)
 
 
 def _note_if_other(upload: Upload, version_id: str | None, audit: AuditLog, clock: Clock) -> ScanOutcome:

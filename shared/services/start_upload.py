@@ -7,7 +7,6 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -23,16 +22,26 @@ from shared.services.ports import Allowance, Clock, Objects, RateLimiter, Signed
 from shared.settings import Settings
 
 _HOUR = 3600
-_CSV_NAMES = frozenset({".csv", ".tsv", ".txt"})
-_CSV_TYPES = frozenset(
-    {
-        "text/csv",
-        "text/plain",
-        "text/tab-separated-values",
-        "application/csv",
-        "application/vnd.ms-excel",  # what browsers on Windows call a .csv file
-    }
-)
+_NAMES = {
+    "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"),
+    "json": (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz"),
+}
+_PACKED = ("application/gzip", "application/x-gzip")
+_TYPES = {
+    "csv": frozenset(
+        {
+            "text/csv",
+            "text/plain",
+            "text/tab-separated-values",
+            "application/csv",
+            "application/vnd.ms-excel",  # what browsers on Windows call a .csv file
+            *_PACKED,
+        }
+    ),
+    "json": frozenset(
+        {"application/json", "application/x-ndjson", "application/jsonl", "text/json", "text/plain", *_PACKED}
+    ),
+}
 _UPLOAD_NAMES = uuid.UUID("5d1c1f6e-2f4e-5f0b-9d59-1c0b3f1f7a10")
 _API_FIELDS = frozenset(field.alias or name for name, field in ProductionRecord.model_fields.items())
 
@@ -57,6 +66,16 @@ class StartUpload(UploadOptions):
         if unknown := sorted(defaults.keys() - _API_FIELDS):
             raise ValueError(f"names no field of a record: {', '.join(unknown)}; there are {', '.join(_API_FIELDS)}")
         return defaults
+
+    @field_validator("mapping")
+    @classmethod
+    def _to_known_fields(cls, mapping: dict[str, str | None]) -> dict[str, str | None]:
+        fields = [field for field in mapping.values() if field is not None]
+        if unknown := sorted(set(fields) - _API_FIELDS):
+            raise ValueError(f"names no field of a record: {', '.join(unknown)}; there are {', '.join(_API_FIELDS)}")
+        if twice := sorted({field for field in fields if fields.count(field) > 1}):
+            raise ValueError(f"gives a field twice: {', '.join(twice)}")
+        return mapping
 
     @property
     def options(self) -> UploadOptions:
@@ -139,17 +158,18 @@ def _detail(problem: Any) -> dict[str, Any]:
 
 
 def _check_file(request: StartUpload, settings: Settings) -> None:
-    if request.import_type != "csv":
+    names = _NAMES.get(request.import_type)
+    if names is None:
         raise RequestRefused(
             f"Files of type {request.import_type} cannot be imported yet; save the table as CSV.",
             status=415,
             code="import_type_unsupported",
         )
-    suffix = PurePosixPath(request.file_name).suffix.lower()
-    if suffix not in _CSV_NAMES or request.mime_type.partition(";")[0].strip().lower() not in _CSV_TYPES:
+    mime_type = request.mime_type.partition(";")[0].strip().lower()
+    if not request.file_name.lower().endswith(names) or mime_type not in _TYPES[request.import_type]:
         raise RequestRefused(
-            f"“{request.file_name}” ({request.mime_type or 'no type'}) is no CSV file; "
-            f"send a file that ends in {', '.join(sorted(_CSV_NAMES))}.",
+            f"“{request.file_name}” ({request.mime_type or 'no type'}) is no {request.import_type.upper()} file; "
+            f"send a file that ends in {', '.join(names)}.",
             status=415,
             code="file_type_unsupported",
         )

@@ -17,13 +17,12 @@ INSERT INTO closed_uploads (tenant_id, upload_id) VALUES (:tenant_id, :upload_id
 -- The ledger row is the fence: whoever inserts it loads the chunk, and a second delivery waits here until the
 -- first has committed (then nothing is inserted) or has failed (then this one goes on).
 INSERT INTO import_chunks (tenant_id, upload_id, chunk_index, records, imported, duplicates, refused, warnings, correlation_id)
-VALUES (:tenant_id, :upload_id, :chunk_index, :records, :imported, 0, :refused, :warnings, :correlation_id)
+VALUES (:tenant_id, :upload_id, :chunk_index, 0, 0, 0, 0, 0, :correlation_id)
 ON CONFLICT DO NOTHING
 
 -- name: settle_chunk
--- What the staging table showed to be there already moves from imported to duplicates.
 UPDATE import_chunks
-SET imported = :imported, duplicates = :duplicates
+SET records = :records, imported = :imported, duplicates = :duplicates, refused = :refused, warnings = :warnings
 WHERE tenant_id = :tenant_id AND upload_id = :upload_id AND chunk_index = :chunk_index
 
 -- name: loaded_chunk
@@ -37,21 +36,89 @@ SELECT count(*), coalesce(sum(records), 0), coalesce(sum(imported), 0), coalesce
 FROM import_chunks
 WHERE tenant_id = :tenant_id AND upload_id = :upload_id
 
+-- name: create_keys
+CREATE TEMPORARY TABLE staged_keys ON COMMIT DROP AS
+SELECT source_row, "timestamp", machine_name, process_name FROM production_records WITH NO DATA
+
+-- name: find_new
+-- Of the rows of one key the first in the file, unless the table has the key already, however it came in: a key that
+-- is in the table at all is in it with occurrence 0.
+SELECT s.source_row
+FROM (
+    SELECT DISTINCT ON ("timestamp", machine_name, process_name) *
+    FROM staged_keys
+    ORDER BY "timestamp", machine_name, process_name, source_row
+) s
+WHERE NOT EXISTS (
+    SELECT 1 FROM production_records r
+    WHERE r.tenant_id = :tenant_id AND r.work_unit_id = :work_unit_id AND r."timestamp" = s."timestamp"
+      AND r.machine_name = s.machine_name AND r.process_name IS NOT DISTINCT FROM s.process_name
+)
+
+-- name: try_new
+-- As find_new, for a dry run: what the run's other chunks would have put in counts as well.
+INSERT INTO tried_keys (tenant_id, upload_id, "timestamp", machine_name, process_name)
+SELECT DISTINCT CAST(:tenant_id AS text), CAST(:upload_id AS uuid), s."timestamp", s.machine_name, s.process_name
+FROM staged_keys s
+WHERE NOT EXISTS (
+    SELECT 1 FROM production_records r
+    WHERE r.tenant_id = :tenant_id AND r.work_unit_id = :work_unit_id AND r."timestamp" = s."timestamp"
+      AND r.machine_name = s.machine_name AND r.process_name IS NOT DISTINCT FROM s.process_name
+)
+ORDER BY 3, 4, 5
+ON CONFLICT DO NOTHING
+
 -- name: create_staging
 CREATE TEMPORARY TABLE staged_records (LIKE production_records INCLUDING DEFAULTS) ON COMMIT DROP
 
 -- name: insert_new
--- With deduplication: of the rows of one key the first in the file goes in, unless the table has the key already,
--- however it came in: a key that is in the table at all is in it with occurrence 0. The order keeps two loads of
--- the same keys from waiting for each other crosswise.
+-- As find_new, where other loads write the same keys at the same time. The order keeps two loads of the same keys
+-- from waiting for each other crosswise.
 INSERT INTO production_records
 SELECT DISTINCT ON (tenant_id, work_unit_id, "timestamp", machine_name, process_name) *
 FROM staged_records
 ORDER BY tenant_id, work_unit_id, "timestamp", machine_name, process_name, source_row
 ON CONFLICT DO NOTHING
 
+-- name: create_contents
+-- What makes two rows the same by their content: all that the file says of them.
+CREATE TEMPORARY TABLE staged_contents ON COMMIT DROP AS
+SELECT source_row, "timestamp", machine_name, process_name, md5(ROW({content})::text)::uuid AS content
+FROM staged_records
+
+-- name: count_contents
+-- How often the file has had each content so far, in the chunks that are in and in this one. Chunks that share a
+-- content take turns at its row.
+INSERT INTO import_contents AS seen (tenant_id, upload_id, content, rows)
+SELECT CAST(:tenant_id AS text), CAST(:upload_id AS uuid), content, count(*)
+FROM staged_contents GROUP BY content ORDER BY content
+ON CONFLICT (tenant_id, upload_id, content) DO UPDATE SET rows = seen.rows + excluded.rows
+
+-- name: drop_known_occurrences
+-- The k-th row of some content in the file is the k-th of that content in the table: it goes in when other uploads
+-- have brought fewer than k.
+DELETE FROM staged_records
+USING (
+    SELECT source_row, content,
+           count(*) OVER same - row_number() OVER (same ORDER BY source_row) AS later
+    FROM staged_contents WINDOW same AS (PARTITION BY content)
+) AS row
+JOIN import_contents AS seen USING (content)
+JOIN (
+    SELECT c.content, count(*) AS rows
+    FROM (SELECT DISTINCT ON (content) * FROM staged_contents) c
+    JOIN production_records r
+      ON r.tenant_id = :tenant_id AND r.work_unit_id = :work_unit_id AND r."timestamp" = c."timestamp"
+     AND r.machine_name = c.machine_name AND r.process_name IS NOT DISTINCT FROM c.process_name
+    WHERE r.upload_id <> CAST(:upload_id AS uuid) AND md5(ROW({content of r})::text)::uuid = c.content
+    GROUP BY c.content
+) AS known USING (content)
+WHERE staged_records.source_row = row.source_row
+  AND seen.tenant_id = :tenant_id AND seen.upload_id = CAST(:upload_id AS uuid)
+  AND seen.rows - row.later <= known.rows
+
 -- name: number_occurrences
--- Without deduplication every row goes in: the later rows of a key take the next free occurrence numbers.
+-- Rows of a key that go in beside others of it take the next free occurrence numbers.
 UPDATE staged_records AS staged
 SET occurrence = numbered.occurrence
 FROM (
@@ -74,3 +141,12 @@ WHERE staged.source_row = numbered.source_row
 INSERT INTO production_records
 SELECT * FROM staged_records
 ORDER BY tenant_id, work_unit_id, "timestamp", machine_name, process_name, occurrence
+
+-- name: count_staged
+SELECT count(*) FROM staged_records
+
+-- name: forget_tried_keys
+DELETE FROM tried_keys WHERE tenant_id = :tenant_id AND upload_id = :upload_id
+
+-- name: forget_contents
+DELETE FROM import_contents WHERE tenant_id = :tenant_id AND upload_id = :upload_id

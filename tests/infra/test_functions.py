@@ -12,7 +12,7 @@ from infra.manifest import ROOT, FunctionSpec
 from shared.settings import Settings
 from tests.infra.templates import Templates
 
-_OF_LIBRARIES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
+_OF_LIBRARIES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL", "POLARS_MAX_THREADS"}
 
 
 def test_every_function_of_the_manifest_is_deployed(templates: Templates, manifest: dict[str, FunctionSpec]) -> None:

@@ -132,8 +132,6 @@ def test_an_upload_is_announced_with_what_the_caller_chose(peer: Peer, client: L
         "workUnitId": "line 3",
         "importType": "csv",
         "deduplicate": False,
-        "validateData": True,
-        "priority": "normal",
         "timeZone": "Europe/Berlin",
         "defaults": {"siteName": "Köln"},
     }

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.headers import ColumnMapping, HeaderProblem, map_headers, normalize_header
+from shared.domain.headers import (
+    DOTTED_PATHS,
+    ColumnMapping,
+    HeaderProblem,
+    is_nested_group,
+    map_headers,
+    normalize_header,
+    recognized_fields,
+)
 
 
 def mapped(*headers: str, **defaults: str) -> ColumnMapping:
@@ -84,3 +92,48 @@ def test_a_header_that_cannot_be_mapped_says_why(headers: list[str], defaults: d
 def test_a_default_stands_in_for_a_required_column() -> None:
     """One machine for the whole file."""
     assert mapped("timestamp", machine_name="Press 1").columns == ("timestamp",)
+
+
+def test_a_given_mapping_goes_before_what_is_known() -> None:
+    """A column is what the caller says, or none although its name is known; other columns are as ever."""
+    given = {"TS": "timestamp", "anlage": "machine_name", "good": None}
+    mapping = map_headers(["ts", "Machine", "Anlage", "good"], {}, given)
+    assert isinstance(mapping, ColumnMapping)
+    assert mapping.columns == ("timestamp", None, "machine_name", None)
+    assert mapping.attribute_names == {1: "Machine", 3: "good"}
+
+
+def test_a_mapping_of_a_column_that_is_not_there_is_a_problem() -> None:
+    """A slip in a header's name must not go unseen."""
+    problem = map_headers(["timestamp", "machine"], {}, {"Machin": "machine_name"})
+    assert isinstance(problem, HeaderProblem)
+    assert problem.code == "file_column_not_there"
+
+
+@pytest.mark.parametrize("path", sorted(DOTTED_PATHS))
+def test_dotted_paths_are_columns_of_their_own(path: str) -> None:
+    """Each has a group and a member, and finds a field beside any plain name."""
+    group, member = path.split(".")
+    assert member
+    assert is_nested_group(group.upper())
+    assert recognized_fields([path]) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("part.number", "part_number"),
+        ("Parts.Good", "good_parts"),
+        ("oee.availability", "availability"),
+        ("oee.score", "oee_score"),
+        ("downtime.minutes", "downtime_minutes"),
+    ],
+)
+def test_members_of_nested_objects_find_their_field(path: str, field: str) -> None:
+    """By the name `group.member`."""
+    assert mapped("timestamp", "machine.name", path).columns == ("timestamp", "machine_name", field)
+
+
+def test_other_objects_are_no_groups() -> None:
+    """They are kept whole."""
+    assert not is_nested_group("tool")

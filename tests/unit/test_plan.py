@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
@@ -13,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.columnar.reader import TableReader
 from shared.domain.plan import ImportPlan
 from shared.domain.upload import SourceObject, Upload, UploadOptions, UploadState
 from shared.errors import UploadRejected
 from shared.formats.delimited import read_records
-from shared.services.load_chunk import row_reader
+from shared.services.load_chunk import read_chunk
 from shared.services.plan_import import DraftPlan, make_plan
 from shared.services.ports import Objects
 
@@ -26,10 +28,11 @@ SMALLEST_CHUNK = 1
 
 
 class OneObject:
-    """The one object that planning reads."""
+    """The one object that planning reads, and what it writes."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self.written: dict[str, bytes] = {}
 
     @contextmanager
     def open_range(self, source: SourceObject, start: int, end: int) -> Iterator[BinaryIO]:
@@ -37,8 +40,22 @@ class OneObject:
         assert source.version_id == "v1"
         yield io.BytesIO(self._data[start:end])
 
+    @contextmanager
+    def open_read(self, key: str) -> Iterator[BinaryIO]:
+        """What was written."""
+        yield io.BytesIO(self.written[key])
+
+    def write(self, key: str, data: bytes, content_type: str) -> None:
+        """Keep it."""
+        del content_type
+        self.written[key] = data
+
 
 def planned(data: bytes, chunk_bytes: int = 1 << 20, **options: Any) -> DraftPlan:
+    return _plan(OneObject(data), len(data), chunk_bytes, options)
+
+
+def _plan(bucket: OneObject, size: int, chunk_bytes: int, options: dict[str, Any]) -> DraftPlan:
     upload = Upload(
         tenant_id="t",
         upload_id="u",
@@ -48,27 +65,40 @@ def planned(data: bytes, chunk_bytes: int = 1 << 20, **options: Any) -> DraftPla
         request_digest="d",
         state=UploadState.PLANNING,
         file_name="f.csv",
-        file_size=len(data),
+        file_size=size,
         mime_type="text/csv",
         object_key="k",
-        options=UploadOptions(work_unit_id="w", import_type="csv", **options),
-        source=SourceObject(key="k", version_id="v1", etag="e", size=len(data)),
+        options=UploadOptions(work_unit_id="w", **{"import_type": "csv"} | options),
+        source=SourceObject(key="k", version_id="v1", etag="e", size=size),
     )
-    return make_plan(upload, cast("Objects", OneObject(data)), chunk_bytes)
+    return make_plan(upload, cast("Objects", bucket), chunk_bytes)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What became of a file: the accepted rows' texts by row, and line and code of each refusal."""
+
+    draft: DraftPlan
+    rows: dict[int, dict[str, Any]]
+    refused: list[tuple[int, str]]
+
+
+def read_file(data: bytes, chunk_bytes: int = 1 << 20, **options: Any) -> Reading:
+    """Plan a file and read all of its chunks."""
+    bucket = OneObject(data)
+    draft = _plan(bucket, len(data), chunk_bytes, options)
+    reader = TableReader(draft.plan, NOW)
+    parts = [part for chunk in draft.chunks for part in read_chunk(chunk, draft.plan, reader, cast("Objects", bucket))]
+    return Reading(
+        draft,
+        {row.pop("source_row"): row for part in parts for row in part.texts.rows(named=True)},
+        [(row.row, problem.code) for part in parts for row in part.refused for problem in row.errors],
+    )
 
 
 def refusals(data: bytes, **options: Any) -> list[tuple[int, str]]:
     """Line and code of each row that the file's plan refuses."""
-    draft = planned(data, **options)
-    read_row = row_reader(draft.plan, NOW)
-    found = []
-    for chunk in draft.chunks:
-        part = io.BytesIO(data[chunk.start : chunk.end])
-        for row in read_records(part, draft.plan.dialect, offset=chunk.start, line=chunk.first_line):
-            if not row.blank:
-                record, problems = read_row(row)
-                found += [(row.line, problem.code) for problem in problems if record is None]
-    return found
+    return read_file(data, **options).refused
 
 
 cell = st.text(alphabet=st.sampled_from('ab1 ,;"\n\r\tü'), max_size=12)
@@ -110,7 +140,9 @@ def test_the_decisions_are_told_with_their_evidence() -> None:
     assert {d.subject: d.choice for d in draft.summary.decisions} == {
         "encoding": "cp1252",
         "delimiter": ";",
+        "header": "line 1",
         "scale of oeeScore": "percent",
+        "dates in timestamp": "YMD",
         "time zone": "Europe/Berlin",
     }
     assert all(d.evidence for d in draft.summary.decisions)

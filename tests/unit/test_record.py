@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -11,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.field_types import RatioEvidence, Reading
+from shared.domain.number_style import POINT, NumberStyle
 from shared.domain.problems import Severity
 from shared.domain.record import ProductionRecord, read_record
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-READING = Reading(zone=None, ratio_scale={}, now=NOW)
-BERLIN = Reading(zone=ZoneInfo("Europe/Berlin"), ratio_scale={}, now=NOW)
+READING = Reading(zone=None, ratio_scale={}, number_style={}, date_order=None, now=NOW)
+BERLIN = Reading(zone=ZoneInfo("Europe/Berlin"), ratio_scale={}, number_style={}, date_order=None, now=NOW)
 KEY = {"timestamp": "2026-03-01T06:00:00Z", "machine_name": "Press 1"}
 
 
@@ -230,13 +232,71 @@ def test_the_scale_of_ratios_is_decided_for_the_column(column: list[str], scale:
     evidence = RatioEvidence()
     for text in column:
         evidence.see(text)
-    assert evidence.decide()[0] == scale
+    assert evidence.decide(POINT, None)[0] == scale
 
 
 def test_a_ratio_that_fits_the_columns_scale_badly_is_refused() -> None:
     """0.7 among percents may be 0.7 % or 70 %; 85 among fractions may be 85 % or 8500 %."""
-    percents = Reading(zone=None, ratio_scale={"quality": "percent", "performance": "percent"}, now=NOW)
+    percents = replace(READING, ratio_scale={"quality": "percent", "performance": "percent"})
     assert read(percents, quality="85", performance="120").quality == Decimal("0.85")
     assert codes(percents, quality="0.7") == [("quality", "ratio_ambiguous")]
     assert codes(performance="85") == [("performance", "ratio_ambiguous")]
     assert read(percents, quality="0.7%").quality == Decimal("0.007")
+
+
+COMMA = NumberStyle(decimal=",", thousands=".")
+COMMAS = replace(
+    READING,
+    ratio_scale={"quality": "percent"},
+    number_style=dict.fromkeys(("good_parts", "quality", "availability"), COMMA),
+    date_order="DMY",
+)
+
+
+def test_each_field_is_read_in_its_columns_style() -> None:
+    """A field without a style has a decimal point."""
+    record = read(COMMAS, good_parts="1.234,5", quality="98,5", availability="0,9", performance="1.05")
+    assert (record.good_parts, record.quality) == (Decimal("1234.5"), Decimal("0.985"))
+    assert (record.availability, record.performance) == (Decimal("0.9"), Decimal("1.05"))
+    assert read(COMMAS, quality="98,5 %", timestamp="13.03.2026 06:00Z").quality == Decimal("0.985")
+    assert codes(COMMAS, performance="1,05", good_parts="12.5") == [
+        ("goodParts", "number_has_point"),
+        ("performance", "number_has_comma"),
+    ]
+
+
+def test_a_doubtful_ratio_is_answered_in_its_columns_style() -> None:
+    """So that the corrected cell fits the column."""
+    _, [problem] = read_record(KEY | {"quality": "0,7"}, COMMAS)
+    assert problem.code == "ratio_ambiguous"
+    assert "0,7% or 70%" in problem.error
+
+
+@pytest.mark.parametrize(
+    ("column", "style", "scale"),
+    [
+        (["85,5", "90", "120,25"], COMMA, "percent"),
+        (["0,855", "0,9", "1,2"], COMMA, "fraction"),
+        (["0,855", "1,125", "1,250"], COMMA, "fraction"),
+        (["1.125", "85.5"], POINT, "fraction"),
+    ],
+)
+def test_the_scale_is_decided_in_the_columns_style(column: list[str], style: NumberStyle, scale: str) -> None:
+    """1,125 is a fraction of one where the comma is the decimal mark."""
+    evidence = RatioEvidence()
+    for text in column:
+        evidence.see(text)
+    assert evidence.decide(style, None)[0] == scale
+
+
+def test_plain_ratios_may_be_counted_in_bulk_and_a_given_scale_decides() -> None:
+    """As the columnar engine does; the caller's word counts more than any evidence."""
+    evidence = RatioEvidence()
+    evidence.see("0,9", 5)
+    evidence.add(small=2, large=3, largest=Decimal("99.5"))
+    assert evidence.decide(POINT, None) == (
+        "percent",
+        "2 values of 0 to 2, 3 above, the largest 99.5; cells with % count as such",
+    )
+    assert evidence.decide(COMMA, None)[0] == "fraction"
+    assert evidence.decide(POINT, "fraction")[0] == "fraction"

@@ -17,10 +17,10 @@ import pytest
 
 from local.samples import SAMPLE, SAMPLE_EXPECTED
 from local.samples.generate import SAMPLE_ROWS, Expected, generate
+from shared.columnar.reader import TableReader
 from shared.domain.problems import Severity
 from shared.domain.upload import SourceObject, Upload, UploadOptions, UploadState
-from shared.formats.delimited import read_records
-from shared.services.load_chunk import row_reader
+from shared.services.load_chunk import read_chunk
 from shared.services.plan_import import DraftPlan, make_plan
 from shared.services.ports import Objects
 
@@ -182,17 +182,15 @@ def test_more_flaws_than_rows_are_refused(tmp_path: Path) -> None:
 def test_the_system_refuses_exactly_what_is_expected(expected: Expected) -> None:
     """Read as an import reads it, each expected row is refused by its field and code, and no other row is."""
     draft = plan_of(SAMPLE)
-    read = row_reader(draft.plan, now=datetime(2025, 11, 24, tzinfo=UTC))
+    reader = TableReader(draft.plan, now=datetime(2025, 11, 24, tzinfo=UTC))
     refused, warned, keys = [], Counter[str](), set()
-    rows = read_records(io.BytesIO(SAMPLE.read_bytes()), draft.plan.dialect)
-    for row in itertools.islice(rows, 1, None):
-        record, problems = read(row)
-        if record is None:
-            [error] = [problem for problem in problems if problem.severity is Severity.ERROR]
-            refused.append((row.line, error.field, error.code))
-        else:
-            keys.add((record.timestamp, record.machine_name, record.process_name))
-            warned.update(problem.code for problem in problems)
+    for chunk in draft.chunks:
+        for read in read_chunk(chunk, draft.plan, reader, cast("Objects", OneFile(SAMPLE))):
+            for row in read.refused:
+                [error] = [problem for problem in row.errors if problem.severity is Severity.ERROR]
+                refused.append((row.row, error.field, error.code))
+            keys |= set(read.values.select("timestamp", "machine_name", "process_name").iter_rows())
+            warned += read.warnings
     assert refused == [(row.row, row.field, row.code) for row in expected.refused_rows]
     assert warned == expected.warnings_by_code
     assert len(keys) == expected.imported

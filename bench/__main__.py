@@ -1,0 +1,119 @@
+"""`make bench`: measure the engine and the system against Postgres' own COPY, and write `bench/results.json`.
+
+Machines are shared and noisy: what is compared runs in turns, in one go, and the ratio of each turn counts. The
+figures are medians over the turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.engine_turns import measure_turns
+from bench.files import write_csv
+from bench.formats import json_rows_per_second
+from bench.imports import import_seconds
+from bench.memory import worker_peak_megabytes
+from bench.system import system_rows_per_second
+
+RESULTS = Path(__file__).with_name("results.json")
+_ROWS = 1_000_000
+_BAD_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A figure and what it is to reach; `most` says that the goal is an upper limit."""
+
+    name: str
+    value: float
+    unit: str
+    goal: float | None = None
+    most: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is reached; None where there is none."""
+        if self.goal is None:
+            return None
+        return self.value <= self.goal if self.most else self.value >= self.goal
+
+
+def main() -> None:
+    """Measure, show and write."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rows", type=int, default=_ROWS, help="records in the file (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=3, help="how often the engine is measured (default: %(default)s)")
+    parser.add_argument("--only", nargs="*", choices=("engine", "system", "formats", "memory", "imports"))
+    arguments = parser.parse_args()
+    parts = arguments.only or ("engine", "system", "formats", "memory", "imports")
+    with _folder() as folder:
+        results = [result for part in parts for result in _measure(part, folder, arguments.rows, arguments.turns)]
+    _show(results)
+    RESULTS.write_text(json.dumps([_document(result) for result in results], indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder that the database's own user may pass through."""
+    with tempfile.TemporaryDirectory(prefix="linefeed-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def _measure(part: str, folder: Path, rows: int, turns: int) -> Iterator[Result]:
+    if part == "engine":
+        path = write_csv(folder / "engine.csv", rows=rows, bad_share=_BAD_SHARE)
+        measured = measure_turns(path, folder, turns)
+        yield Result("copy", round(statistics.median(turn.copy for turn in measured)), "rows/s")
+        yield Result("engine_one", _ratio(turn.one / turn.copy for turn in measured), "× copy", 0.85)
+        yield Result("engine_two", _ratio(turn.two / turn.copy for turn in measured), "× copy", 1.0)
+        yield Result("duplicates", _ratio(turn.duplicates / turn.copy for turn in measured), "× copy", 0.9)
+    elif part == "system":
+        path = write_csv(folder / "system.csv", rows=rows, bad_share=_BAD_SHARE)
+        copied = measure_turns(path, folder, 1, engine=False)
+        rate = system_rows_per_second(path, folder)
+        yield Result("system", _ratio([rate / copied[0].copy]), "× copy", 0.6)
+    elif part == "formats":
+        yield Result("json_rows_per_s", round(json_rows_per_second(rows // 5)), "rows/s", 80_000)
+    elif part == "memory":
+        peaks = worker_peak_megabytes(folder)
+        yield Result("worker_peak_mb", round(max(peaks.values())), "MB", 400, most=True)
+        growth = round(peaks[max(peaks)] / peaks[min(peaks)], 2)
+        yield Result("worker_peak_growth", growth, f"× from {min(peaks)} to {max(peaks)} MB", 1.2, most=True)
+    else:
+        for module, seconds, goal in import_seconds():
+            yield Result(f"import_{module}_s", round(seconds, 2), "s", goal, most=True)
+
+
+def _ratio(values: Iterator[float] | list[float]) -> float:
+    return round(statistics.median(values), 3)
+
+
+def _document(result: Result) -> dict[str, object]:
+    document = asdict(result) | {"met": result.met}
+    del document["most"]
+    return document
+
+
+def _show(results: list[Result]) -> None:
+    table = Table("what", "measured", "unit", "goal", "met")
+    for result in results:
+        goal = "" if result.goal is None else f"{'≤' if result.most else '≥'} {result.goal:,}"
+        met = {None: "", True: "yes", False: "no"}[result.met]
+        table.add_row(result.name, f"{result.value:,}", result.unit, goal, met)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""What the cells of a whole file say of how they are written, gathered table by table, to decide it by column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple, TypeVar
+
+import polars as pl
+
+from shared.columnar.record_fields import RECORD_FIELDS, Kind
+from shared.domain.column_evidence import Ambiguity
+from shared.domain.field_types import RatioEvidence
+from shared.domain.number_style import POINT, NumberEvidence, NumberStyle, common_mark
+from shared.domain.record import api_name
+from shared.domain.timestamp_style import TimestampEvidence
+from shared.domain.upload import DateOrder, Decision, RatioScale, UploadOptions
+from shared.formats.tables import TextTable
+
+_T = TypeVar("_T")
+
+_ISO_WITH_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
+_TIME = r"^(\S+)[T ]\s*[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class CellStyles:
+    """How a file's cells are read, and what people are told of it."""
+
+    number_style: dict[str, NumberStyle]
+    date_order: DateOrder | None
+    ratio_scale: dict[str, RatioScale]
+    decisions: list[Decision]
+    comma_columns: list[int]
+    """The positions of the columns whose numbers have a decimal comma."""
+
+
+class Undecided(NamedTuple):
+    """A column that can be read in two ways; `position` is its place in the file."""
+
+    position: int
+    ambiguity: Ambiguity
+
+
+class FileEvidence:
+    """The evidence of a file whose `columns` are record fields (snake_case) or None, by position.
+
+    In a file of a format that knows numbers from texts, numbers are written with a decimal point whatever people
+    write: they say nothing of how the texts beside them are to be read. Such a file brings along what its `texts`
+    say, by position; see `TextNumbers`.
+    """
+
+    def __init__(self, columns: Sequence[str | None], texts: Mapping[int, NumberEvidence] | None = None) -> None:
+        self._typed = texts is not None
+        self._numbers: dict[int, NumberEvidence] = {}
+        self._ratios: dict[int, RatioEvidence] = {}
+        self._timestamps: dict[int, TimestampEvidence] = {}
+        self._names = dict(enumerate(columns))
+        for position, name in enumerate(columns):
+            kind = RECORD_FIELDS[name].kind if name else None
+            if kind in (Kind.NUMBER, Kind.RATIO):
+                self._numbers[position] = (texts or {}).get(position) or NumberEvidence()
+            if kind is Kind.RATIO:
+                self._ratios[position] = RatioEvidence()
+            if kind is Kind.TIMESTAMP:
+                self._timestamps[position] = TimestampEvidence()
+
+    def see(self, table: TextTable) -> None:
+        """Take a table's cells into account."""
+        for position, numbers in self._numbers.items():
+            cells = table.frame.get_column(str(position)).drop_nulls()
+            values = cells.cast(pl.Float64, strict=False)
+            if not self._typed:
+                _see_numbers(numbers, cells, values)
+            if position in self._ratios:
+                _see_ratios(self._ratios[position], cells, values)
+        for position, timestamps in self._timestamps.items():
+            _see_timestamps(timestamps, table.frame.get_column(str(position)).drop_nulls())
+
+    def decide(self, options: UploadOptions) -> CellStyles | Undecided:
+        """How all cells are read, by the caller's choices and else by the evidence."""
+        styles: dict[int, NumberStyle] = {}
+        decisions: list[Decision] = []
+        mark = common_mark(self._numbers.values())
+        for position, numbers in self._numbers.items():
+            number = numbers.decide(options.decimal_mark, mark)
+            if isinstance(number, Ambiguity):
+                return Undecided(position, number)
+            styles[position] = number.style
+            if number.style != POINT:
+                decisions.append(self._decision("numbers in", position, _written(number.style), number.evidence))
+        scales: dict[int, RatioScale] = {}
+        for position, ratios in self._ratios.items():
+            scales[position], evidence = ratios.decide(styles[position], options.ratio_scale)
+            decisions.append(self._decision("scale of", position, scales[position], evidence))
+        order: DateOrder | None = None
+        for position, timestamps in self._timestamps.items():
+            date = timestamps.decide(options.date_order)
+            if isinstance(date, Ambiguity):
+                return Undecided(position, date)
+            order = date.order
+            decisions.append(self._decision("dates in", position, date.order, date.evidence))
+        return CellStyles(
+            number_style=dict(self._by_name(styles)),
+            date_order=order,
+            ratio_scale=dict(self._by_name(scales)),
+            decisions=decisions,
+            comma_columns=[position for position, style in styles.items() if style.decimal == ","],
+        )
+
+    def _by_name(self, values: dict[int, _T]) -> Iterator[tuple[str, _T]]:
+        return ((name, value) for position, value in values.items() if (name := self._names[position]))
+
+    def _decision(self, subject: str, position: int, choice: str, evidence: str) -> Decision:
+        return Decision(subject=f"{subject} {api_name(self._names[position] or '')}", choice=choice, evidence=evidence)
+
+
+class TextNumbers:
+    """What texts say of how numbers are written, in a file of a format that knows numbers from texts.
+
+    `field_of` names the record field (snake_case) that a column's name may stand for.
+    """
+
+    def __init__(self, field_of: Callable[[str], str | None]) -> None:
+        self._field_of = field_of
+        self.by_position: dict[int, NumberEvidence] = {}
+        self._columns = 0
+        self._texts_beside: dict[frozenset[int], tuple[int, ...]] = {}
+
+    def watch(self, columns: Sequence[str]) -> None:
+        """Take new columns into account; they are added at the end."""
+        for position in range(self._columns, len(columns)):
+            name = self._field_of(columns[position])
+            if name and RECORD_FIELDS[name].kind in (Kind.NUMBER, Kind.RATIO):
+                self.by_position[position] = NumberEvidence()
+                self._texts_beside.clear()
+        self._columns = len(columns)
+
+    def see(self, values: Sequence[object], numbers: frozenset[int]) -> None:
+        """Take a row into account; at the positions in `numbers` stand numbers."""
+        texts = self._texts_beside.get(numbers)
+        if texts is None:
+            texts = self._texts_beside[numbers] = tuple(self.by_position.keys() - numbers)
+        for position in texts:
+            value = values[position] if position < len(values) else None
+            if isinstance(value, str):
+                self.by_position[position].see(value)
+
+
+def _written(style: NumberStyle) -> str:
+    """An example of the style."""
+    return f"1{style.thousands}234{style.decimal}5"
+
+
+def _see_numbers(evidence: NumberEvidence, cells: pl.Series, values: pl.Series) -> None:
+    """Plain cells with a point need a look only until the point is proven; all others are looked at."""
+    plain = values.is_not_null()
+    dotted = cells.filter(plain & cells.str.contains(".", literal=True))
+    if not evidence.settled:
+        _see_each(evidence, dotted)
+    elif len(dotted):
+        evidence.add(points=len(dotted))
+    if not plain.all():
+        _see_each(evidence, cells.filter(~plain))
+
+
+def _see_ratios(evidence: RatioEvidence, cells: pl.Series, values: pl.Series) -> None:
+    finite = values.filter(values.is_finite())
+    if len(finite):
+        evidence.add(
+            small=int(finite.is_between(0, 2, closed="right").sum()),
+            large=int((finite > 2).sum()),  # noqa: PLR2004 (as RatioEvidence has it)
+            largest=Decimal(str(finite.max())),
+        )
+    if len(finite) != len(cells):
+        _see_each(evidence, cells.filter(values.is_null()))
+
+
+def _see_timestamps(evidence: TimestampEvidence, cells: pl.Series) -> None:
+    """Of texts with a time only the date tells of the order, and a year has few dates."""
+    iso = cells.str.contains(_ISO_WITH_TIME)
+    plain = cells.filter(iso)
+    if len(plain):
+        evidence.see(plain[0], len(plain))
+    others = cells.filter(~iso)
+    if len(others):
+        dates = others.str.replace(_TIME, "${1} 00:00")
+        _see_each(evidence, dates)
+
+
+def _see_each(evidence: NumberEvidence | RatioEvidence | TimestampEvidence, cells: pl.Series) -> None:
+    for text, count in cells.value_counts().iter_rows():
+        evidence.see(text, count)

@@ -1,0 +1,72 @@
+"""Survey a JSON file: its records are staged, for it cannot be cut by byte range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from shared.columnar.evidence import CellStyles, TextNumbers
+from shared.domain import object_keys
+from shared.domain.headers import field_of
+from shared.domain.upload import SourceObject, Upload
+from shared.formats.compression import is_gzip
+from shared.formats.delimited import TextRecord
+from shared.formats.json_records import JsonRecords, read_json_records
+from shared.formats.tables import Shape
+from shared.formats.text_lines import HEAD_BYTES
+from shared.services.ports import Objects
+from shared.services.staging import STAGED_DIALECT, stage
+from shared.services.tally import Survey, Tally, given_fields, map_columns, open_source
+
+
+def survey_json(upload: Upload, source: SourceObject, objects: Objects, chunk_bytes: int) -> Survey:
+    """Read the file once; a second time where texts in a column of numbers prove a decimal comma.
+
+    Then the column's numbers are staged with a comma, as the texts beside them have it.
+    """
+    with objects.open_range(source, 0, min(source.size, HEAD_BYTES)) as stream:
+        packed = is_gzip(stream.read())
+    commas: frozenset[int] = frozenset()
+    while True:
+        texts = TextNumbers(partial(field_of, mapping=given_fields(upload.options)))
+        with open_source(source, objects, packed=packed) as stream:
+            records = read_json_records(stream)
+            prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
+            rows = _texts(records, texts, commas)
+            chunks = list(stage(rows, objects, prefix=prefix, part_bytes=chunk_bytes))
+        header = list(records.columns)
+        shape = Shape(columns=len(header), fewest=1, numbered=True)
+        tally = Tally(STAGED_DIALECT, shape, map_columns(header, upload.options), texts.by_position)
+        for chunk in chunks:
+            with objects.open_read(str(chunk.part)) as stream:
+                tally.see(stream.read(), chunk.first_line)
+        styles = tally.evidence.decide(upload.options)
+        wanted = frozenset(styles.comma_columns if isinstance(styles, CellStyles) else ())
+        if wanted <= commas:
+            return Survey(
+                header=header,
+                mapping=tally.mapping,
+                dialect=STAGED_DIALECT,
+                shape=tally.shape,
+                evidence=tally.evidence,
+                chunks=chunks,
+                decisions=records.decisions,
+            )
+        commas = wanted
+
+
+def _texts(records: JsonRecords, texts: TextNumbers, commas: frozenset[int]) -> Iterator[TextRecord]:
+    """The records as texts, their numbers as they are spelled, but for the columns in `commas`."""
+    for row in records:
+        if row.malformed:
+            yield TextRecord(row.line, 0, [str(row.values[0])], row.malformed)
+            continue
+        texts.watch(records.columns)
+        texts.see(row.values, row.numbers)
+        cells = [value if isinstance(value, str) else _CELLS[value] for value in row.values]
+        for position in commas & row.numbers:
+            cells[position] = cells[position].replace(".", ",")
+        yield TextRecord(row.line, 0, cells)
+
+
+_CELLS = {None: "", True: "true", False: "false"}

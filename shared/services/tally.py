@@ -1,0 +1,126 @@
+"""What surveying a file finds, and the tally that is kept of its records, whatever its format."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from shared.columnar.evidence import FileEvidence
+from shared.domain.headers import ColumnMapping, HeaderProblem, map_headers
+from shared.domain.number_style import NumberEvidence
+from shared.domain.plan import Chunk, Dialect
+from shared.domain.problems import FileProblem
+from shared.domain.record import field_name
+from shared.domain.upload import Decision, SourceObject, UploadOptions
+from shared.errors import UploadRejected
+from shared.formats.blocks import read_blocks
+from shared.formats.compression import open_gzip
+from shared.formats.delimited import TextRecord
+from shared.formats.preamble import MOST_TOTALS_ROWS, totals_below
+from shared.formats.tables import Shape, TextTable, read_table
+from shared.services.ports import Objects
+
+MAX_UNPACKED_BYTES = 5 << 30
+"""Of a gzip-ed file: as large as a single upload may be."""
+
+LAST_RECORDS = MOST_TOTALS_ROWS * 3
+"""So many are looked at for totals and footers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What reading a file through has found."""
+
+    header: list[str]
+    mapping: ColumnMapping
+    dialect: Dialect
+    shape: Shape
+    evidence: FileEvidence
+    chunks: list[Chunk]
+    decisions: list[Decision]
+
+    @property
+    def records(self) -> int:
+        """How many records the file has."""
+        return sum(chunk.records for chunk in self.chunks)
+
+
+def rejected(problem: FileProblem) -> UploadRejected:
+    """The exception for a file's problem."""
+    return UploadRejected(problem.message, code=problem.code)
+
+
+@contextmanager
+def open_source(source: SourceObject, objects: Objects, *, packed: bool) -> Iterator[BinaryIO]:
+    """The bytes of a file from the first on, unpacked."""
+    with objects.open_range(source, 0, source.size) as stream:
+        yield open_gzip(stream, limit=MAX_UNPACKED_BYTES) if packed else stream
+
+
+def given_fields(options: UploadOptions) -> dict[str, str | None]:
+    """The caller's mapping with fields in snake_case."""
+    return {column: field_name(name) if name else None for column, name in options.mapping.items()}
+
+
+def map_columns(header: list[str], options: UploadOptions) -> ColumnMapping:
+    """Map the columns as the caller says and as they are named; raises UploadRejected where that cannot be."""
+    defaults = {field_name(name): text for name, text in options.defaults.items()}
+    mapping = map_headers(header, defaults, given_fields(options))
+    if isinstance(mapping, HeaderProblem):
+        raise UploadRejected(mapping.message, code=mapping.code)
+    return mapping
+
+
+class Tally:
+    """Counts a file's records, and notes what they say of how the file is written."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        shape: Shape,
+        mapping: ColumnMapping,
+        texts: Mapping[int, NumberEvidence] | None = None,
+    ) -> None:
+        self.mapping = mapping
+        self.evidence = FileEvidence(mapping.columns, texts)
+        self._dialect = dialect
+        self._shape = replace(shape, trailing=True)
+        self._records = 0
+        self._trailing = 0
+        self._last: deque[TextRecord] = deque(maxlen=LAST_RECORDS)
+
+    @property
+    def shape(self) -> Shape:
+        """A delimiter behind the last cell is the file's style where every record has one, and else a slip."""
+        return replace(self._shape, trailing=self._trailing == self._records)
+
+    def cut(self, stream: BinaryIO, start: int, line: int, size: int) -> Iterator[Chunk]:
+        """The chunks of the rest of a file."""
+        index = 0
+        for block in read_blocks(stream, self._dialect, size, start=start, line=line):
+            records = self.see(block.data, block.line)
+            if records:
+                yield Chunk(index=index, start=block.start, end=block.end, first_line=block.line, records=records)
+                index += 1
+
+    def see(self, data: bytes, line: int) -> int:
+        """Take whole records into account; return how many they are."""
+        table = read_table(data, self._dialect, self._shape, line=line)
+        self.evidence.see(table)
+        self._records += table.records
+        self._trailing += table.trailing
+        self._last.extend(_last_records(table))
+        return table.records
+
+    def totals(self) -> tuple[TextRecord, ...]:
+        """The totals and footers at the end of what was seen."""
+        return totals_below(self._last, self.mapping.columns)
+
+
+def _last_records(table: TextTable) -> list[TextRecord]:
+    rows = table.frame.tail(LAST_RECORDS).iter_rows()
+    fitting = [TextRecord(row[0], 0, [cell or "" for cell in row[1:]]) for row in rows]
+    return sorted([*fitting, *table.odd[-LAST_RECORDS:]], key=lambda record: record.line)[-LAST_RECORDS:]
