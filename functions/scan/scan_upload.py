@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote_plus
 
 from aws_lambda_powertools.utilities.data_classes import S3Event
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,8 +19,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Scan each object of the event; a failure is raised, and Lambda delivers the event again."""
     del context
     for record in S3Event(event).records:
+        key = unquote_plus(record.s3.get_object.key)  # S3 encodes the keys in its events as in a form
         outcome = scan_upload(
-            record.s3.get_object.key,
+            key,
             record.s3.get_object.version_id,
             uploads=wiring.uploads(),
             audit=wiring.uploads(),
@@ -28,4 +30,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
             clock=wiring.clock,
             max_file_size=get_settings().max_file_size,
         )
-        logger.info("object scanned", key=record.s3.get_object.key, outcome=outcome.value)
+        logger.info("object scanned", key=key, outcome=outcome.value)

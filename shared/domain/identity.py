@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from shared.domain.upload import ShortText, Value
 
@@ -25,13 +28,16 @@ class Permission(StrEnum):
     READ = "data:read"
 
 
+TenantId = Annotated[str, Field(max_length=100, pattern=r"^[\p{L}\p{N}][^/#\p{Cc}]*$")]
+"""Stands as one part of object keys (between slashes) and of table keys (before a `#`)."""
+
 _MAY_IMPORT = frozenset({Role.ADMIN, Role.MANAGER, Role.ENGINEER, Role.SUPERVISOR})
 
 
 class Identity(Value):
     """A person or a plant server, as the session says. The tenant comes from here and from nowhere else."""
 
-    tenant_id: ShortText
+    tenant_id: TenantId
     user_id: ShortText
     role: Role
 

@@ -152,7 +152,7 @@ class UploadOptions(Value):
 
 
 class SourceObject(Value):
-    """The object as it was scanned; every later read names this version. `size` is in bytes."""
+    """The object that is scanned; every later read names this version. `size` is in bytes."""
 
     key: str
     version_id: str

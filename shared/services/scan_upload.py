@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from enum import Enum
 
 from shared.domain import object_keys
@@ -40,7 +41,8 @@ def scan_upload(
     """Decide on the object that an S3 event names; `version_id` is None where the event has none.
 
     S3 delivers an event at least once and in any order: one whose key matches no upload that awaits its file
-    is ignored, and a repeated one finds its work done.
+    is ignored, and a repeated one finds its work done. The version is pinned before it is looked at, so that of two
+    that come at once the same one is decided on and imported.
     """
     owner = object_keys.parse_incoming(key)
     upload = uploads.get(owner.tenant_id, owner.upload_id) if owner else None
@@ -56,12 +58,14 @@ def scan_upload(
     source = objects.describe(key, version_id)
     if source is None:
         return ScanOutcome.IGNORED
-    try:
+    with suppress(StateConflict):
         received = _event(upload, AuditAct.FILE_RECEIVED, clock, size=source.size, versionId=source.version_id)
-        upload = uploads.move(upload, UploadState.SCANNING, received)
-        return _decide(upload, source, uploads=uploads, objects=objects, queue=queue, clock=clock, limit=max_file_size)
-    except StateConflict:
-        return ScanOutcome.IGNORED
+        upload = uploads.move(upload, UploadState.SCANNING, received, source=source)
+        if upload.source == source:
+            return _decide(
+                upload, source, uploads=uploads, objects=objects, queue=queue, clock=clock, limit=max_file_size
+            )
+    return _note_if_other(upload, source.version_id, audit, clock)
 
 
 def _decide(
@@ -80,11 +84,11 @@ def _decide(
         objects.copy(source, object_keys.quarantine(source.key))
         failure = Failure(code=problem.code, message=problem.message, support_id=uuid.uuid4().hex[:12])
         rejected = _event(upload, AuditAct.FILE_REJECTED, clock, code=failure.code, supportId=failure.support_id)
-        uploads.move(upload, UploadState.FAILED, rejected, failure=failure, source=source, ended_at=clock())
+        uploads.move(upload, UploadState.FAILED, rejected, failure=failure, ended_at=clock())
         objects.delete(source)
         return ScanOutcome.REJECTED
     accepted = _event(upload, AuditAct.FILE_ACCEPTED, clock, versionId=source.version_id, etag=source.etag)
-    upload = uploads.move(upload, UploadState.QUEUED, accepted, source=source)
+    upload = uploads.move(upload, UploadState.QUEUED, accepted)
     queue.enqueue(_job(upload))
     return ScanOutcome.ACCEPTED
 

@@ -35,6 +35,21 @@ class Dying:
         return getattr(self._target, name)
 
 
+class Interrupted:
+    """Passes every call on, but does something else first where it is this one, once."""
+
+    def __init__(self, target: Any, call: str, meanwhile: Callable[[], None]) -> None:
+        self._target = target
+        self._call: str | None = call
+        self._meanwhile = meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._call:
+            self._call = None
+            self._meanwhile()
+        return getattr(self._target, name)
+
+
 @pytest.fixture
 def objects(cloud: Cloud) -> S3Objects:
     """A bucket of the test's own."""
@@ -82,3 +97,37 @@ def test_a_rejected_file_ends_in_quarantine_alone(
     _, upload = scan(b"PK\x03\x04" + b"\x00" * 20, dies)
     assert (upload.state, upload.failure.code) == (UploadState.FAILED, "file_not_text")
     assert list(objects.keys("")) == [object_keys.quarantine(upload.object_key)]
+
+
+@pytest.mark.parametrize("call", ["open_range", "copy"])
+def test_a_version_that_comes_during_the_scan_is_too_late(
+    uploads: DynamoUploads, queue: DynamoJobQueue, objects: S3Objects, upload: Upload, call: str
+) -> None:
+    """A form that is sent twice makes two versions: the scan of the first decides, whatever the second one is."""
+    bad, good = b"PK\x03\x04\x00\x00\x00\x00", b"a,b\n1,2\n"
+    requested = AuditEvent(at=upload.created_at, event=AuditAct.UPLOAD_REQUESTED, correlation_id="c")
+    uploads.create(upload.model_copy(update={"file_size": len(bad)}), requested)
+    versions = []
+    for data in (bad, good):
+        objects.write(upload.object_key, data, "text/csv")
+        stored = objects.describe(upload.object_key, None)
+        assert stored
+        versions.append(stored.version_id)
+    outcomes = []
+
+    def deliver(version: str, objects: Any) -> None:
+        ports: dict[str, Any] = {"uploads": uploads, "audit": uploads, "objects": objects, "queue": queue}
+        outcomes.append(
+            scan_upload(upload.object_key, version, **ports, clock=lambda: upload.created_at, max_file_size=1000)
+        )
+
+    deliver(versions[0], Interrupted(objects, call, lambda: deliver(versions[1], objects)))
+
+    assert outcomes == [ScanOutcome.IGNORED, ScanOutcome.REJECTED]
+    after = uploads.get(upload.tenant_id, upload.upload_id)
+    assert after is not None
+    assert after.source is not None
+    assert (after.state, after.source.version_id) == (UploadState.FAILED, versions[0])
+    assert queue.waiting(10) == []
+    acts = [event.event for event in uploads.events(upload.tenant_id, upload.upload_id, 20, None).items]
+    assert acts.count(AuditAct.LATE_OBJECT_IGNORED) == 1

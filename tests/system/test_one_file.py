@@ -42,6 +42,12 @@ def test_every_good_row_is_in_postgres_as_the_file_says(person: Person, query: Q
     ]  # fmt: skip
 
 
+def test_a_tenant_may_have_any_name(new_person: New) -> None:
+    """S3 writes keys in its events as forms do: blanks as plus signs, other characters by their bytes."""
+    upload = new_person("Acme + Söhne & Co").import_file(csv_bytes(rows(3)))
+    assert (upload["status"], outcome(upload)) == ("completed", (3, 3, 0, 0))
+
+
 def test_refused_rows_are_told_with_row_field_value_and_reason(person: Person, tmp_path: Path) -> None:
     """As JSON in pages and as a CSV to fix; the good rows of the same file go in."""
     table = rows(5)
