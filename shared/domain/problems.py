@@ -122,6 +122,20 @@ FILE_PROBLEMS: dict[str, str] = {
         "The mapping names the column “{column}”, which the file does not have. Its columns are {found}."
     ),
     "file_column_twice": "The columns “{first}” and “{second}” both mean {field}. Rename or remove one of them.",
+    "workbook_unreadable": (
+        "The workbook cannot be read. Open it in Excel or LibreOffice, save it again as .xlsx, and upload that."
+    ),
+    "workbook_encrypted": "The workbook is protected with a password. Save it without one and upload that.",
+    "workbook_too_complex": (
+        "Reading the workbook takes more memory or time than it may. Remove what is not data (cells far from the "
+        "table, other sheets), split it, or save the sheet as CSV (UTF-8)."
+    ),
+    "workbook_sheet_too_large": (
+        "The sheet “{sheet}” spans {rows:,} rows × {columns:,} columns. Delete what stands far from the table, or "
+        "save the sheet as CSV (UTF-8)."
+    ),
+    "workbook_no_sheet": "The workbook has no visible sheet with anything in it. Unhide the sheet, or name it.",
+    "sheet_not_found": "The workbook has no sheet “{sheet}”. Its sheets are {found}.",
     "file_column_and_default": "{field} is both a column (“{column}”) and a default. Give it one way.",
     "file_too_many_errors": (
         "More than {limit} rows were refused, so the import was stopped. What had gone in until then stays; fix the "

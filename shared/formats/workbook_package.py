@@ -1,0 +1,125 @@
+"""A workbook that is a ZIP archive (xlsx, xlsm, xlsb, ods), copied before python-calamine may read it.
+
+The copy holds the parts with cells alone, uncompressed, and no more than the bound: so the parser meets neither a
+lying archive nor a bomb. On the way, error cells (`#DIV/0!`), which it would read as blank, become texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from shared.formats.workbook_xlsb import SHEET_START, corrected_sheet
+
+_PIECE = 1 << 18
+_MAX_TAG = 1 << 16
+_MAX_RATIO = 200
+"""A sheet deflates to a tenth, one of equal rows to a fiftieth; what goes beyond this is a bomb."""
+
+_ALWAYS_INFLATED = 64 << 20
+_ENCRYPTED = 0x1
+
+Parts = Iterator[bytes]
+
+_NO_CELLS = r"(?!.*\b(?:drawings|charts|media|pivotcache|externallinks|theme|customxml|printersettings)/)"
+_XLSX_PART = re.compile(_NO_CELLS + r".*\.(?:xml|rels)")
+_XLSB_PART = re.compile(_NO_CELLS + r".*\.(?:bin|xml|rels)")
+_ODS_PART = re.compile(r"mimetype|meta-inf/manifest\.xml|content\.xml")
+
+_CELL_OF_ERROR = re.compile(rb"(<(?:[\w.-]+:)?c(?=\s)[^<>]*?\st\s*=\s*)([\"'])e\2")
+_ODS_CELL_OF_ERROR = re.compile(
+    rb"<table:table-cell\b([^<>]*)>(?=\s*<text:p>(?:#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A)|Err:\d+)</text:p>)"
+)
+_ODS_VALUE = re.compile(rb"\s(?:office|calcext):(?:value|value-type|string-value|currency|boolean-value)=\"[^\"]*\"")
+_ODS_ROW_END = b"</table:table-row>"
+_MAX_ODS_ROW = 8 << 20
+
+
+class NotAWorkbook(ValueError):
+    """The archive is whole, but no workbook."""
+
+
+class PackageEncrypted(ValueError):
+    """A part of the archive is encrypted."""
+
+
+class PackageTooLarge(ValueError):
+    """The parts with cells inflate to more than the bound."""
+
+
+def copy_package(source: Path, folder: Path, *, inflated_bytes: int) -> Path:
+    """Copy the parts with cells of the archive `source` into `folder`; the copy's name tells its format.
+
+    Raises NotAWorkbook, PackageEncrypted, PackageTooLarge, and what `zipfile` raises over a broken archive.
+    """
+    bound = min(inflated_bytes, max(_ALWAYS_INFLATED, _MAX_RATIO * source.stat().st_size))
+    with ZipFile(source) as archive:
+        members = {info.filename.replace("\\", "/"): info for info in archive.infolist()}
+        suffix, wanted, corrected = _format({name.lower() for name in members})
+        target = folder / f"workbook{suffix}"
+        with ZipFile(target, "w", ZIP_STORED) as copy:
+            for name, info in members.items():
+                if wanted.fullmatch(name.lower()):
+                    with copy.open(ZipInfo(name), "w", force_zip64=True) as part:
+                        for piece in corrected(_inflate(archive, info, bound)):
+                            bound -= part.write(piece)
+    return target
+
+
+def _format(names: set[str]) -> tuple[str, re.Pattern[str], Callable[[Parts], Parts]]:
+    if "_rels/.rels" in names:
+        if any(name.endswith("workbook.bin") for name in names):
+            return ".xlsb", _XLSB_PART, _xlsb_corrected
+        return ".xlsx", _XLSX_PART, _xlsx_corrected
+    if "content.xml" in names:
+        return ".ods", _ODS_PART, _ods_corrected
+    raise NotAWorkbook("no workbook's parts in the archive")
+
+
+def _inflate(archive: ZipFile, info: ZipInfo, bound: int) -> Parts:
+    if info.flag_bits & _ENCRYPTED:
+        raise PackageEncrypted
+    with archive.open(info) as part:
+        while piece := part.read(_PIECE):
+            bound -= len(piece)
+            if bound < 0:
+                raise PackageTooLarge
+            yield piece
+
+
+def _xlsx_corrected(pieces: Parts) -> Parts:
+    for piece in _cut(pieces, b"<", behind=0, longest=_MAX_TAG):
+        if b'"e"' in piece or b"'e'" in piece:
+            yield _CELL_OF_ERROR.sub(rb"\1\2str\2", piece)
+        else:
+            yield piece
+
+
+def _ods_corrected(pieces: Parts) -> Parts:
+    for piece in _cut(pieces, _ODS_ROW_END, behind=len(_ODS_ROW_END), longest=_MAX_ODS_ROW):
+        yield _ODS_CELL_OF_ERROR.sub(_ods_text_cell, piece) if b"<text:p>#" in piece or b">Err:" in piece else piece
+
+
+def _ods_text_cell(tag: re.Match[bytes]) -> bytes:
+    """The cell as one of text: its value is then what it shows."""
+    return b'<table:table-cell office:value-type="string"' + _ODS_VALUE.sub(b"", tag[1]) + b">"
+
+
+def _xlsb_corrected(pieces: Parts) -> Parts:
+    data = b"".join(pieces)
+    return corrected_sheet(data) if data.startswith(SHEET_START) else iter((data,))
+
+
+def _cut(pieces: Parts, mark: bytes, *, behind: int, longest: int) -> Parts:
+    """Cut anew, `behind` the last `mark` of a piece, so that nothing of at most `longest` bytes is cut in two."""
+    rest = b""
+    for piece in pieces:
+        held = rest + piece
+        at = held.rfind(mark) + behind
+        if at < behind or len(held) - at > longest:
+            at = len(held)
+        yield held[:at]
+        rest = held[at:]
+    yield rest
