@@ -33,8 +33,14 @@ _MIME_TYPES = {
     ".json": "application/json",
     ".ndjson": "application/x-ndjson",
     ".jsonl": "application/jsonl",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xlsm": "application/vnd.ms-excel.sheet.macroEnabled.12",
+    ".xls": "application/vnd.ms-excel",
+    ".xlsb": "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
 }
 _JSON_NAMES = (".json", ".ndjson", ".jsonl")
+_WORKBOOK_NAMES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 
 _STORAGE_REASON = re.compile(r"<(Code|Message)>([^<]*)</")
 
@@ -246,7 +252,10 @@ def mime_type(path: Path) -> str:
 
 def import_type(path: Path) -> str:
     """What the API calls the kind of file, by its name; delimited text where the name says nothing."""
-    return "json" if path.name.lower().removesuffix(".gz").endswith(_JSON_NAMES) else "csv"
+    name = path.name.lower()
+    if name.endswith(_WORKBOOK_NAMES):
+        return "excel"
+    return "json" if name.removesuffix(".gz").endswith(_JSON_NAMES) else "csv"
 
 
 def _described(error: Exception) -> str:

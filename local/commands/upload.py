@@ -36,6 +36,7 @@ _OPTIONS = (
     "decimal_mark",
     "date_order",
     "ratio_scale",
+    "sheet",
     "priority",
 )
 
@@ -67,7 +68,7 @@ def carry_out(request: Request, client: LinefeedClient, console: Console, timeou
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `upload`."""
-    parser.add_argument("file", type=Path, help="a CSV or JSON file, gzip-ed or not")
+    parser.add_argument("file", type=Path, help="a CSV or JSON file, gzip-ed or not, or a workbook")
     parser.add_argument("--work-unit", default="local", metavar="ID", help="the work unit (default: %(default)s)")
     parser.add_argument(
         "--deduplicate",
@@ -90,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoding", metavar="NAME", help="of the file's text, such as windows-1250")
     parser.add_argument("--decimal-mark", choices=(".", ","), help="of the file's numbers")
     parser.add_argument("--date-order", choices=("YMD", "DMY", "MDY"), help="of the file's dates")
+    parser.add_argument("--sheet", metavar="NAME", help="of a workbook, the sheet with the records")
     parser.add_argument("--ratio-scale", choices=("fraction", "percent"), help="of the file's ratios")
     _add_pairs(parser, "--default", "defaults", "FIELD=VALUE", "a record field that is the same for the whole file")
     _add_pairs(parser, "--map", "mapping", "COLUMN=FIELD", "the record field that a column of the file is")

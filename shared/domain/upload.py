@@ -149,6 +149,7 @@ class UploadOptions(Value):
     decimal_mark: DecimalMark | None = None
     date_order: DateOrder | None = None
     ratio_scale: RatioScale | None = None
+    sheet: str | None = Field(default=None, max_length=100, description="Worksheet that holds the records.")
 
 
 class SourceObject(Value):

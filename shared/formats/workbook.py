@@ -91,7 +91,7 @@ def read_workbook(
         indexes = _named(sheets, sheet) if sheet is not None else _visible(sheets)
         best, others = _best(process, sheets, indexes, frozenset(map(normalize_header, known)), limits)
         if sheet is None and not best.loaded.rows:
-            raise rejected("workbook_no_sheet")
+            raise rejected("workbook_no_sheet")  # noqa: TRY301 (the process is to be closed then too)
         return WorkbookRows(process, best, _evidence(best, others, named=sheet is not None))
     except BaseException:
         process.close()

@@ -99,7 +99,7 @@ class WorkbookProcess:
         log = Path(self._folder.name, "log")
         try:
             with log.open("wb") as stderr:
-                self._process = subprocess.Popen(  # noqa: S603 – our own interpreter and module
+                self._process = subprocess.Popen(
                     [sys.executable, "-P", "-S", "-m", "shared.formats.workbook_child"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -171,7 +171,7 @@ class WorkbookProcess:
                     return
                 count, columns = read_columns(payload)
                 if len(columns) != width:
-                    raise BadFrame("a batch of another width")
+                    raise BadFrame("a batch of another width")  # noqa: TRY301 (one way for all bad frames)
             except BadFrame as error:
                 raise self.failure(error) from error
             yield count, columns
@@ -186,7 +186,7 @@ class WorkbookProcess:
         kind, payload = self._frame()
         try:
             if kind != MESSAGE:
-                raise BadFrame("rows where a message should be")
+                raise BadFrame("rows where a message should be")  # noqa: TRY301 (as above)
             return self._expect(read_message(payload), key)
         except BadFrame as error:
             raise self.failure(error) from error

@@ -25,6 +25,7 @@ _HOUR = 3600
 _NAMES = {
     "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"),
     "json": (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz"),
+    "excel": (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"),
 }
 _PACKED = ("application/gzip", "application/x-gzip")
 _TYPES = {
@@ -40,6 +41,15 @@ _TYPES = {
     ),
     "json": frozenset(
         {"application/json", "application/x-ndjson", "application/jsonl", "text/json", "text/plain", *_PACKED}
+    ),
+    "excel": frozenset(
+        {
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "application/vnd.ms-excel",
+            "application/vnd.ms-excel.sheet.macroenabled.12",
+            "application/vnd.ms-excel.sheet.binary.macroenabled.12",
+            "application/vnd.oasis.opendocument.spreadsheet",
+        }
     ),
 }
 _UPLOAD_NAMES = uuid.UUID("5d1c1f6e-2f4e-5f0b-9d59-1c0b3f1f7a10")
@@ -158,13 +168,7 @@ def _detail(problem: Any) -> dict[str, Any]:
 
 
 def _check_file(request: StartUpload, settings: Settings) -> None:
-    names = _NAMES.get(request.import_type)
-    if names is None:
-        raise RequestRefused(
-            f"Files of type {request.import_type} cannot be imported yet; save the table as CSV.",
-            status=415,
-            code="import_type_unsupported",
-        )
+    names = _NAMES[request.import_type]
     mime_type = request.mime_type.partition(";")[0].strip().lower()
     if not request.file_name.lower().endswith(names) or mime_type not in _TYPES[request.import_type]:
         raise RequestRefused(

@@ -11,9 +11,10 @@ from shared.formats.delimited import LineTooLong
 from shared.services.ports import Objects
 from shared.services.survey_json import survey_json
 from shared.services.survey_text import survey_text
+from shared.services.survey_workbook import survey_workbook
 from shared.services.tally import Survey, rejected
 
-_SURVEYS = {"csv": survey_text, "json": survey_json}
+_SURVEYS = {"csv": survey_text, "json": survey_json, "excel": survey_workbook}
 
 
 def survey_file(upload: Upload, source: SourceObject, objects: Objects, chunk_bytes: int) -> Survey:

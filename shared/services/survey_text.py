@@ -94,9 +94,9 @@ def _survey_cuttable(text: _Text, source: SourceObject, objects: Objects, chunk_
     delimiter = text.options.delimiter or find_delimiter(lines, text.encoding.name)
     dialect, decision = _dialect(text, delimiter)
     with text.open() as stream:
-        start = _find_header(read_records(stream, dialect), text.options)
+        start = find_header(read_records(stream, dialect), text.options)
     header = start.header
-    tally = Tally(dialect, _shape(header.cells), map_columns(header.cells, text.options))
+    tally = Tally(dialect, shape_of_header(header.cells), map_columns(header.cells, text.options))
     with objects.open_range(source, header.end, source.size) as stream:
         line = header.line + 1 + sum(cell.count("\n") for cell in header.cells)
         chunks = list(tally.cut(stream, header.end, line, chunk_bytes))
@@ -108,7 +108,7 @@ def _survey_cuttable(text: _Text, source: SourceObject, objects: Objects, chunk_
         shape=tally.shape,
         evidence=tally.evidence,
         chunks=_without(totals, chunks, source, dialect, objects),
-        decisions=[*text.decisions, decision, *_table_decisions(start, totals)],
+        decisions=[*text.decisions, decision, *table_decisions(start, totals)],
     )
 
 
@@ -119,7 +119,8 @@ def _dialect(text: _Text, delimiter: str | DelimiterChoice) -> tuple[Dialect, De
     return Dialect(encoding=text.encoding.name, delimiter=choice.delimiter), decision
 
 
-def _find_header(records: Iterable[TextRecord], options: UploadOptions) -> TableStart:
+def find_header(records: Iterable[TextRecord], options: UploadOptions) -> TableStart:
+    """The header among the first records; raises UploadRejected where there is none."""
     start = find_table(records, frozenset(options.mapping))
     if isinstance(start, FileProblem):
         raise rejected(start)
@@ -128,13 +129,14 @@ def _find_header(records: Iterable[TextRecord], options: UploadOptions) -> Table
     return start
 
 
-def _shape(header: list[str], *, numbered: bool = False) -> Shape:
+def shape_of_header(header: list[str], *, numbered: bool = False) -> Shape:
     """A record has at least the cells of the columns up to the last one with a name."""
     named = max((position for position, name in enumerate(header, start=1) if name.strip()), default=0)
     return Shape(columns=len(header), fewest=named, numbered=numbered)
 
 
-def _table_decisions(start: TableStart, totals: tuple[TextRecord, ...]) -> list[Decision]:
+def table_decisions(start: TableStart, totals: tuple[TextRecord, ...]) -> list[Decision]:
+    """Where the table begins and ends, for people."""
     found = [Decision(subject="header", choice=f"line {start.header.line}", evidence=start.evidence)]
     if totals:
         lines = ", ".join(str(record.line) for record in totals)
@@ -166,10 +168,10 @@ def _survey_staged(text: _Text, upload: Upload, objects: Objects, chunk_bytes: i
     written, decision = _dialect(text, text.options.delimiter or find_text_delimiter(lines))
     with text.open() as stream:
         records = read_text_records(read_lines(stream, text.encoding.name), written.delimiter)
-        start = _find_header(records, text.options)
+        start = find_header(records, text.options)
         header = start.header.cells
-        tally = Tally(STAGED_DIALECT, _shape(header, numbered=True), map_columns(header, text.options))
-        tail = _Tail(chain(start.ahead, records), tally.mapping)
+        tally = Tally(STAGED_DIALECT, shape_of_header(header, numbered=True), map_columns(header, text.options))
+        tail = Tail(chain(start.ahead, records), tally.mapping)
         prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
         chunks = list(stage(tail.records(), objects, prefix=prefix, part_bytes=chunk_bytes))
     for chunk in chunks:
@@ -182,11 +184,11 @@ def _survey_staged(text: _Text, upload: Upload, objects: Objects, chunk_bytes: i
         shape=tally.shape,
         evidence=tally.evidence,
         chunks=chunks,
-        decisions=[*text.decisions, decision, *_table_decisions(start, tail.totals)],
+        decisions=[*text.decisions, decision, *table_decisions(start, tail.totals)],
     )
 
 
-class _Tail:
+class Tail:
     """Records but for the totals and footers at their end, which are known once they have ended."""
 
     def __init__(self, records: Iterable[TextRecord], mapping: ColumnMapping) -> None:

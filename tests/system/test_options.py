@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+import openpyxl
 import pytest
 
 from local.client import ApiError
@@ -112,6 +116,28 @@ def test_json_goes_in(person: Person) -> None:
     assert outcome(upload) == (1500, 0, 1499, 1)
     [refused] = person.client.refused_rows(upload["uploadId"])["refusedRows"]
     assert (refused["row"], refused["errors"][0]["code"]) == (701, "row_malformed")
+
+
+def test_a_workbook_goes_in(person: Person, query: Query) -> None:
+    """Its rows have the sheet's numbers, its dates the zone that the caller gives."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["Shift report"])
+    sheet.append(HEADER)
+    for minute in range(1500):
+        start = datetime(2026, 3, 1, 6) + timedelta(minutes=minute)  # noqa: DTZ001 (as Excel has it)
+        sheet.append([start, "Press 1", "stamping", 100, 97.5, 3 if minute else 101])
+    data = io.BytesIO()
+    book.save(data)
+    upload = person.import_file(data.getvalue(), "shift.xlsx", time_zone="Europe/Berlin")
+    assert outcome(upload) == (1500, 1499, 0, 1)
+    [refused] = person.client.refused_rows(upload["uploadId"])["refusedRows"]
+    assert (refused["row"], refused["errors"][0]["code"]) == (3, "reject_above_total")
+    assert query(
+        "SELECT min(source_row), max(source_row), min(\"timestamp\" AT TIME ZONE 'UTC'), sum(good_parts)"
+        " FROM production_records WHERE work_unit_id = :unit",
+        unit=person.work_unit,
+    ) == [[4, 1502, datetime(2026, 3, 1, 5, 1), Decimal("146152.500000")]]  # noqa: DTZ001 (told in UTC)
 
 
 def test_a_truncated_json_file_is_never_completed(person: Person, query: Query) -> None:

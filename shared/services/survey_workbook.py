@@ -1,0 +1,118 @@
+"""Survey a workbook: the sheet with the records is staged, for it cannot be cut by byte range."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from shared.columnar.evidence import CellStyles, TextNumbers
+from shared.domain import object_keys
+from shared.domain.headers import field_of
+from shared.domain.upload import Decision, SourceObject, Upload
+from shared.formats.delimited import TextRecord
+from shared.formats.workbook import CellValue, WorkbookLimits, WorkbookRows, read_workbook
+from shared.services.ports import Objects
+from shared.services.staging import STAGED_DIALECT, stage
+from shared.services.survey_text import Tail, find_header, shape_of_header, table_decisions
+from shared.services.tally import Survey, Tally, given_fields, map_columns, open_source
+
+Row = tuple[int, tuple[CellValue, ...]]
+
+
+def survey_workbook(upload: Upload, source: SourceObject, objects: Objects, chunk_bytes: int) -> Survey:
+    """Copy the workbook to the disk and read it once; a second time where texts in numbers prove a decimal comma."""
+    with tempfile.TemporaryDirectory(prefix="workbook-") as folder:
+        path = Path(folder) / "workbook"
+        with open_source(source, objects, packed=False) as stream, path.open("wb") as copy:
+            shutil.copyfileobj(stream, copy)
+        commas: frozenset[int] = frozenset()
+        while True:
+            survey = _survey(path, upload, objects, chunk_bytes, commas)
+            styles = survey.evidence.decide(upload.options)
+            wanted = frozenset(styles.comma_columns if isinstance(styles, CellStyles) else ())
+            if wanted <= commas:
+                return survey
+            commas = wanted
+
+
+def _survey(path: Path, upload: Upload, objects: Objects, chunk_bytes: int, commas: frozenset[int]) -> Survey:
+    known = frozenset(upload.options.mapping)
+    with read_workbook(path, sheet=upload.options.sheet, known=known, limits=WorkbookLimits()) as workbook:
+        rows = iter(workbook)
+        ahead: list[Row] = []
+        start = find_header(_texts(_remembered(rows, ahead)), upload.options)
+        header = start.header.cells
+        texts = TextNumbers(partial(field_of, mapping=given_fields(upload.options)))
+        texts.watch(header)
+        mapping = map_columns(header, upload.options)
+        below = (row for row in chain(ahead, rows) if row[0] > start.header.line)
+        tail = Tail(_seen(below, texts, commas), mapping)
+        prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
+        chunks = list(stage(tail.records(), objects, prefix=prefix, part_bytes=chunk_bytes))
+    tally = Tally(STAGED_DIALECT, shape_of_header(header, numbered=True), mapping, texts.by_position)
+    for chunk in chunks:
+        with objects.open_read(str(chunk.part)) as stream:
+            tally.see(stream.read(), chunk.first_line)
+    return Survey(
+        header=header,
+        mapping=mapping,
+        dialect=STAGED_DIALECT,
+        shape=tally.shape,
+        evidence=tally.evidence,
+        chunks=chunks,
+        decisions=[_sheet(workbook), *table_decisions(start, tail.totals)],
+    )
+
+
+def _sheet(workbook: WorkbookRows) -> Decision:
+    return Decision(subject="sheet", choice=workbook.sheet, evidence=workbook.evidence)
+
+
+def _remembered(rows: Iterator[Row], memory: list[Row]) -> Iterator[Row]:
+    for row in rows:
+        memory.append(row)
+        yield row
+
+
+def _texts(rows: Iterator[Row]) -> Iterator[TextRecord]:
+    return (TextRecord(number, 0, [_text(value) for value in values]) for number, values in rows)
+
+
+def _seen(rows: Iterator[Row], texts: TextNumbers, commas: frozenset[int]) -> Iterator[TextRecord]:
+    """The rows as texts; numbers with a decimal point, but for the columns in `commas`."""
+    for number, values in rows:
+        numbers = frozenset([i for i, value in enumerate(values) if type(value) in (int, float)])
+        texts.see(values, numbers)
+        cells = [_text(value) for value in values]
+        for position in commas & numbers:
+            cells[position] = cells[position].replace(".", ",")
+        yield TextRecord(number, 0, cells)
+
+
+def _text(value: CellValue) -> str:
+    """A cell as a person would write it for sure: numbers with a point, dates as ISO 8601, durations as h:mm:ss."""
+    if isinstance(value, str):
+        return value
+    written = _WRITTEN.get(type(value))
+    return written(value) if written else repr(value)
+
+
+def _duration(value: timedelta) -> str:
+    hours, rest = divmod(value, timedelta(hours=1))
+    return f"{hours}:{rest // timedelta(minutes=1):02}:{rest % timedelta(minutes=1) / timedelta(seconds=1):02.0f}"
+
+
+_WRITTEN: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _: "",
+    bool: lambda value: "true" if value else "false",
+    datetime: lambda value: value.isoformat(sep=" "),
+    date: date.isoformat,
+    time: time.isoformat,
+    timedelta: _duration,
+}
