@@ -24,7 +24,7 @@ def workbook(*rows: Sequence[Any], fill: Callable[[Worksheet], None] = lambda _:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     for row in rows:
-        sheet.append(row)
+        sheet.append(list(row))
     fill(sheet)
     out = io.BytesIO()
     book.save(out)
