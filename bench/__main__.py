@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bench.engine_turns import measure_turns
 from bench.files import write_csv
-from bench.formats import json_rows_per_second
+from bench.formats import json_rows_per_second, xlsx_rows_per_second
 from bench.imports import import_seconds
 from bench.memory import worker_peak_megabytes
 from bench.system import system_rows_per_second
@@ -85,6 +85,7 @@ def _measure(part: str, folder: Path, rows: int, turns: int) -> Iterator[Result]
         rate = system_rows_per_second(path, folder)
         yield Result("system", _ratio([rate / copied[0].copy]), "× copy", 0.6)
     elif part == "formats":
+        yield Result("xlsx_rows_per_s", round(xlsx_rows_per_second(rows // 20)), "rows/s", 50_000)
         yield Result("json_rows_per_s", round(json_rows_per_second(rows // 5)), "rows/s", 80_000)
     elif part == "memory":
         peaks = worker_peak_megabytes(folder)
