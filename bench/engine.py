@@ -128,7 +128,7 @@ def load(address: DatabaseAddress, job: Job, chunk: Chunk) -> Totals:
 
 @cache
 def _records(address: DatabaseAddress) -> PostgresRecords:
-    return PostgresRecords(Postgres(address))
+    return PostgresRecords(Postgres(lambda: address))
 
 
 @contextmanager

@@ -87,4 +87,4 @@ def records() -> PostgresRecords:
     from shared.adapters.postgres import Postgres, configured_address  # noqa: PLC0415
     from shared.adapters.postgres_records import PostgresRecords  # noqa: PLC0415
 
-    return PostgresRecords(Postgres(configured_address(get_settings())))
+    return PostgresRecords(Postgres(lambda: configured_address(get_settings())))

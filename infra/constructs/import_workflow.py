@@ -19,6 +19,15 @@ from infra.manifest import FunctionSpec
 NEVER_RETRIED = ["UploadRejected", "StateConflict", "AccountingError"]
 """Classes of `shared.errors` whose cause another attempt cannot change."""
 
+PASSING = [
+    "TransientError",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+]
+"""What goes away by itself: a database that fails over takes a minute or two, and so do Lambda's own limits."""
+
 _CONCURRENT_CHUNKS = 8
 _TIMEOUT = Duration.hours(6)
 _TASK_MARGIN_SECONDS = 15
@@ -127,14 +136,15 @@ class ImportWorkflow(Construct):
             retry_on_service_exceptions=False,
         )
         task.add_retry(errors=NEVER_RETRIED, max_attempts=0)
-        task.add_retry(
-            errors=["States.TaskFailed", "States.Timeout"],
-            interval=Duration.seconds(1),
-            backoff_rate=2,
-            max_attempts=5,
-            max_delay=Duration.seconds(60),
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        for errors, attempts in ((PASSING, 10), (["States.TaskFailed", "States.Timeout"], 5)):
+            task.add_retry(
+                errors=errors,
+                interval=Duration.seconds(1),
+                backoff_rate=2,
+                max_attempts=attempts,
+                max_delay=Duration.seconds(60),
+                jitter_strategy=sfn.JitterType.FULL,
+            )
         return task
 
 

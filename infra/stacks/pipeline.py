@@ -117,11 +117,16 @@ class PipelineStack(Stack):
         )
 
     def _migrate(self) -> None:
-        """Runs the migrations at each deployment that changes the code, before anything can import."""
+        """Runs the migrations at each deployment that changes the code, before the code that counts on them comes.
+
+        The other way round imports under way would fail: until the deployment's end they run with the old code, so a
+        migration must leave that working.
+        """
+        using_the_schema = [self.functions[name] for name in ("load_chunk", "finish_import", "fail_import")]
         triggers.Trigger(
             self,
             "Migrate",
             handler=self.functions["migrate_database"],
             timeout=Duration.minutes(10),
-            execute_before=[self.workflow.state_machine],
+            execute_before=[*using_the_schema, self.workflow.state_machine],
         )

@@ -9,10 +9,9 @@ import argparse
 import logging
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from local.postgres import PostgresError
 from local.resources import DeploymentError
@@ -23,6 +22,7 @@ from local.template import TemplateError
 
 HELP = "Start the stack and keep it running until Ctrl-C."
 
+_STEP_SECONDS = 0.5
 _COULD_NOT_START = (AlreadyRunning, SynthesisError, PostgresError, TemplateError, DeploymentError, OSError)
 
 
@@ -37,9 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Start the stack, tell how to reach it, and stop it when asked to."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("local").setLevel(logging.INFO)
-    # Explicitly, because a shell starts what runs in the background with SIGINT ignored.
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    listen_for_signals()
     began = time.monotonic()
     stack = LocalStack(StackOptions.from_environment(arguments.state))
     try:
@@ -51,13 +49,28 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         print(_welcome(stack.description, time.monotonic() - began), flush=True)
-        threading.Event().wait()
+        wait_for_interrupt()
     except KeyboardInterrupt:
         print("\nStopping when the imports under way have ended. Ctrl-C again cuts them off.", flush=True)
     finally:
         stack.stop()
     print("Stopped.", flush=True)
     return 0
+
+
+def listen_for_signals() -> None:
+    """Take SIGTERM for Ctrl-C, and SIGINT also where a shell had it ignored, as for what runs in the background."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def wait_for_interrupt() -> Never:
+    """Wait for KeyboardInterrupt.
+
+    In small steps: the kernel may hand a signal to another thread, and Python handles it when this one runs.
+    """
+    while True:
+        time.sleep(_STEP_SECONDS)
 
 
 def _interrupt(*_: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -75,9 +75,9 @@ def sqlstate(error: DatabaseError) -> str:
 
 
 class Postgres:
-    """One connection for a process; `address` is asked for when it is needed first."""
+    """One connection for a process; `address` is asked at each new one, since a password may have been rotated."""
 
-    def __init__(self, address: DatabaseAddress) -> None:
+    def __init__(self, address: Callable[[], DatabaseAddress]) -> None:
         self._address = address
         self._connection: pg8000.native.Connection | None = None
 
@@ -102,7 +102,7 @@ class Postgres:
             with suppress(DatabaseError, InterfaceError, OSError):
                 return self._start(self._connection)
             self._connection = None
-        self._connection = connect(self._address)
+        self._connection = connect(self._address())
         return self._start(self._connection)
 
     def _start(self, connection: pg8000.native.Connection) -> pg8000.native.Connection:

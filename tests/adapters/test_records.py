@@ -25,7 +25,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 @pytest.fixture
 def records(database: DatabaseAddress) -> Callable[[], PostgresRecords]:
     """Loaders, each with a connection of its own."""
-    return lambda: PostgresRecords(Postgres(database))
+    return lambda: PostgresRecords(Postgres(lambda: database))
 
 
 class Rows:

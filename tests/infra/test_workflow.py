@@ -38,10 +38,23 @@ def test_steps_call_the_functions_of_this_stack(templates: Templates, definition
 def test_every_task_is_tried_again_on_what_may_pass(definition: dict[str, Any]) -> None:
     """First the errors that no attempt can change, then backoff with jitter for all others."""
     for name, task in _tasks(definition).items():
-        never, again = task["Retry"]
+        never, passing, again = task["Retry"]
         assert never["MaxAttempts"] == 0, name
         assert again["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"], name
         assert (again["MaxAttempts"], again["JitterStrategy"]) == (5, "FULL"), name
+        assert {"TransientError", "Lambda.TooManyRequestsException"} <= set(passing["ErrorEquals"]), name
+        assert passing["JitterStrategy"] == "FULL", name
+
+
+def test_a_database_that_fails_over_is_waited_for(definition: dict[str, Any]) -> None:
+    """RDS takes one or two minutes for it; with full jitter a wait is half as long as its limit, on average."""
+    for name, task in _tasks(definition).items():
+        passing = task["Retry"][1]
+        limits = [
+            min(passing["IntervalSeconds"] * passing["BackoffRate"] ** attempt, passing["MaxDelaySeconds"])
+            for attempt in range(passing["MaxAttempts"])
+        ]
+        assert 120 <= sum(limits) / 2 <= 300, name
 
 
 def test_errors_that_are_never_retried_exist(definition: dict[str, Any]) -> None:
@@ -128,12 +141,18 @@ def test_the_api_logs_each_request(templates: Templates) -> None:
 
 
 def test_migrations_run_before_anything_can_import(templates: Templates) -> None:
-    """A deployment runs the migrations, and the state machine waits for them."""
+    """A deployment runs the migrations; the functions that use the schema, and the state machine, wait for them."""
     [(name, trigger)] = templates.of_type("Custom::Trigger").items()
     version = templates.resources[trigger["HandlerArn"]["Ref"]]["Properties"]
     assert templates.module_of(version["FunctionName"]) == "migrate_database"
     [machine] = templates.of_type("AWS::StepFunctions::StateMachine")
     assert name in templates.resources[machine]["DependsOn"]
+    waiting = {
+        templates.module_of({"Ref": function})
+        for function in templates.of_type("AWS::Lambda::Function")
+        if name in templates.resources[function].get("DependsOn", ())
+    }
+    assert waiting == {"load_chunk", "finish_import", "fail_import"}
 
 
 def test_alarms_tell_somebody(templates: Templates) -> None:
