@@ -2,7 +2,7 @@
 
 Bad data is a value (see `domain.problems`); an exception means that a request, an upload or the system
 itself cannot go on. Adapters translate their driver's errors into these and keep the cause.
-Step Functions matches on the class name, so a rename here is a change of `infra/constructs/pipeline.py`.
+Step Functions matches on the class name, so a rename here is a change of `infra/constructs/import_workflow.py`.
 """
 
 from __future__ import annotations

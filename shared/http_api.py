@@ -89,7 +89,9 @@ def _unavailable(error: TransientError) -> Response[str]:
 
 
 def _no_route(_: NotFoundError) -> Response[str]:
-    return _error(404, "not_found", "There is nothing at this address.", [], {})[1]
+    support_id, response = _error(404, "not_found", "There is nothing at this address.", [], {})
+    logger.info("request refused", code="not_found", status=404, support_id=support_id)
+    return response
 
 
 def _broken(error: Exception) -> Response[str]:

@@ -89,8 +89,9 @@ class ImportWorkflow(Construct):
             "Fail",
             "fail_import",
             payload={**_UPLOAD, "error": sfn.JsonPath.object_at("$.error")},
-            result_path=sfn.JsonPath.DISCARD,
-        ).next(sfn.Fail(self, "ImportFailed", error_path="$.error.Error", cause_path="$.error.Cause"))
+            result_selector={"error": sfn.JsonPath.string_at("$.Payload.error")},
+            result_path="$.failure",
+        ).next(sfn.Fail(self, "ImportFailed", error_path="$.failure.error", cause_path="$.error.Cause"))
         for state in (plan, load, finish):
             state.add_catch(fail, errors=["States.ALL"], result_path="$.error")
         return plan.next(load).next(finish)

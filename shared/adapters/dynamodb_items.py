@@ -26,6 +26,9 @@ _deserializer = _PlainDeserializer()
 
 Item = dict[str, Any]
 
+_KEY_CHARACTERS = 500
+"""More than any key of ours has; DynamoDB takes up to 1,024 bytes."""
+
 
 def to_item(values: dict[str, Any]) -> Item:
     """DynamoDB's form of plain JSON values (no floats: DynamoDB's numbers are decimals)."""
@@ -56,8 +59,8 @@ def from_cursor(cursor: str, attributes: tuple[str, ...], partition: str) -> Ite
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         texts = {name: str(key[name]["S"]) for name in attributes}
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError) as error:
         raise cursor_refused() from error
-    if texts[attributes[0]] != partition:
+    if texts[attributes[0]] != partition or not all(0 < len(text) <= _KEY_CHARACTERS for text in texts.values()):
         raise cursor_refused()
     return to_item(texts)

@@ -9,6 +9,9 @@ from typing import Any
 
 from shared.domain.upload import Failure
 
+INTERNAL_ERROR = "internal_error"
+"""The code of a failure that the file is not to blame for."""
+
 _OUR_FAULT = (
     "The import stopped because of a fault on our side. What had gone in until then is counted and stays; uploading "
     "the file again with deduplication adds the rest."
@@ -27,7 +30,7 @@ def failure_of(error: dict[str, Any]) -> Failure:
         match = _REJECTED.match(_lambda_message(error.get("Cause", "")))
         if match:
             return Failure(code=match["code"], message=match["message"], support_id=support_id)
-    return Failure(code="internal_error", message=_OUR_FAULT, support_id=support_id)
+    return Failure(code=INTERNAL_ERROR, message=_OUR_FAULT, support_id=support_id)
 
 
 def _lambda_message(cause: str) -> str:

@@ -19,6 +19,8 @@ from shared.errors import RequestRefused, cursor_refused
 from shared.services.ports import AuditLog, Clock, Objects, Page, Uploads
 
 _DOWNLOAD_SECONDS = 300
+_PAGE_BYTES = 1_500_000
+"""Of refused rows as they are kept; an answer writes them out in full, and a function's may have six megabytes."""
 
 _MESSAGES = {
     UploadState.AWAITING_UPLOAD: "Waiting for the file.",
@@ -101,18 +103,21 @@ def _seconds_left(upload: Upload, processed: int, records: int, now: datetime) -
 
 
 def refused_rows(upload: Upload, limit: int, cursor: str | None, objects: Objects) -> Page[RefusedRow]:
-    """A page of the refused rows, in the file's order.
+    """A page of the refused rows, in the file's order: at most `limit`, and fewer where they are long.
 
     A cursor is `{chunk}:{byte}`, the place behind the last row; raises RequestRefused 422 for any other text.
     """
     chunk, start = _place(cursor)
     prefix = object_keys.refused_prefix(upload.tenant_id, upload.upload_id)
     first = object_keys.refused_rows(upload.tenant_id, upload.upload_id, chunk)
+    header_bytes = sum(map(len, upload.plan.header)) if upload.plan else 0
     items: list[RefusedRow] = []
+    size = 0
     for key in objects.keys(prefix, start_after=first[: -len(".jsonl")]):
         offset = start if key == first else 0
         for line in _lines(objects, key, offset):
-            if len(items) == limit:
+            size += len(line) + header_bytes
+            if len(items) == limit or (items and size > _PAGE_BYTES):
                 return Page(items, f"{int(key.removeprefix(prefix)[: -len('.jsonl')])}:{offset}")
             offset += len(line)
             items.append(_refused_row(line))
@@ -166,8 +171,9 @@ def show_refused_row(row: RefusedRow, upload: Upload) -> dict[str, Any]:
     """A refused row as the API shows it; one that could not be cut into cells has its raw text as `record`."""
     header = upload.plan.header if upload.plan else []
     cut = len(row.cells) > 1 or len(header) == 1
+    names = [*header, *(f"Column {position}" for position in range(len(header) + 1, len(row.cells) + 1))]
     return {
         "row": row.row,
-        "record": dict(zip_longest(header, row.cells, fillvalue="")) if cut else row.cells[0],
+        "record": dict(zip_longest(names, row.cells, fillvalue="")) if cut else row.cells[0],
         "errors": [{"row": row.row, **error} for error in row.model_dump(mode="json")["errors"]],
     }

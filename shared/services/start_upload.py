@@ -52,6 +52,9 @@ _TYPES = {
         }
     ),
 }
+_MAX_MAPPING_CHARACTERS = 32_768
+"""As many as a file's header may have; an upload must fit into an item of its table."""
+
 _UPLOAD_NAMES = uuid.UUID("5d1c1f6e-2f4e-5f0b-9d59-1c0b3f1f7a10")
 _API_FIELDS = frozenset(field.alias or name for name, field in ProductionRecord.model_fields.items())
 
@@ -61,7 +64,14 @@ class StartUpload(UploadOptions):
 
     file_name: Annotated[str, Field(min_length=1, max_length=255)]
     file_size: Annotated[int, Field(ge=0)]
-    mime_type: Annotated[str, Field(max_length=255)] = "text/csv"
+    mime_type: Annotated[str, Field(max_length=255, pattern=r"^[ -~]*$")] = "text/csv"
+
+    @field_validator("work_unit_id")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if name != name.strip() or not name.isprintable():
+            raise ValueError("holds characters that do not show, or blanks at its ends; remove them")
+        return name
 
     @field_validator("time_zone")
     @classmethod
@@ -80,6 +90,8 @@ class StartUpload(UploadOptions):
     @field_validator("mapping")
     @classmethod
     def _to_known_fields(cls, mapping: dict[str, str | None]) -> dict[str, str | None]:
+        if sum(map(len, mapping)) > _MAX_MAPPING_CHARACTERS:
+            raise ValueError(f"is too long: the headers in it may have {_MAX_MAPPING_CHARACTERS:,} characters in all")
         fields = [field for field in mapping.values() if field is not None]
         if unknown := sorted(set(fields) - _API_FIELDS):
             raise ValueError(f"names no field of a record: {', '.join(unknown)}; there are {', '.join(_API_FIELDS)}")

@@ -65,14 +65,19 @@ def test_errors_that_are_never_retried_exist(definition: dict[str, Any]) -> None
 
 
 def test_every_failure_leads_to_the_failure_step(definition: dict[str, Any]) -> None:
-    """Whatever fails, the upload is told so, and the execution ends as failed with the error's own name."""
+    """Whatever fails, the upload is told so, and the execution ends as failed with what the failure step makes of it.
+
+    An item's error does not come out of a Map, and an error that begins with `States.` is not ours to name.
+    """
     states = definition["States"]
     for name in ("Plan", "LoadChunks", "Finish"):
         [catch] = states[name]["Catch"]
         assert catch == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Fail"}, name
     assert states["Fail"]["Parameters"]["Payload"]["error.$"] == "$.error"
     assert states["Fail"]["Next"] == "ImportFailed"
-    assert states["ImportFailed"] == {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"}
+    assert states["Fail"]["ResultSelector"] == {"error.$": "$.Payload.error"}
+    assert states["Fail"]["ResultPath"] == "$.failure"
+    assert states["ImportFailed"] == {"Type": "Fail", "ErrorPath": "$.failure.error", "CausePath": "$.error.Cause"}
 
 
 def test_a_task_outlasts_its_function(definition: dict[str, Any], manifest: dict[str, FunctionSpec]) -> None:

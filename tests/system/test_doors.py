@@ -223,6 +223,23 @@ def test_a_file_that_cannot_be_imported_fails_with_a_reason(person: Person, data
     assert person.client.audit(upload["uploadId"])["events"][-1]["event"] in ("file_rejected", "import_failed")
 
 
+@pytest.mark.parametrize(
+    ("table", "options"), [([], {}), ([["2026-03-01T00:00:00Z", "", "", "", "", ""]] * 3, {"max_errors": 1})]
+)
+def test_an_execution_says_that_the_file_is_at_fault(
+    person: Person, stack: dict[str, Any], aws: Any, table: list[list[str]], options: dict[str, Any]
+) -> None:
+    """Whether planning finds that out or a chunk: the operator's alarm keeps silent."""
+    upload_id = person.send(csv_bytes(table), **options)
+    assert person.client.wait(upload_id, timeout=60)["upload"]["status"] == "failed"
+    arn = f"{stack['stateMachineArn'].replace(':stateMachine:', ':execution:')}:{upload_id}"
+    deadline = time.monotonic() + 10
+    while (execution := aws("stepfunctions").describe_execution(executionArn=arn))["status"] == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert (execution["status"], execution["error"]) == ("FAILED", "UploadRejected")
+
+
 def test_a_rejected_file_lies_in_quarantine_and_nowhere_else(person: Person, stack: dict[str, Any], aws: Any) -> None:
     """What was not accepted is out of the importers' reach."""
     upload = person.import_file(b"\x7fELF" + b"\x00" * 60)
