@@ -144,6 +144,7 @@ class PostgresRecords:
     def _put_new_occurrences(self, connection: pg8000.native.Connection, load: ChunkLoad) -> int:
         self._stage(connection, load)
         upload = {"tenant_id": load.tenant_id, "upload_id": load.upload_id}
+        connection.run(self._sql["lock_work_unit"], tenant_id=load.tenant_id, work_unit_id=load.work_unit_id)
         connection.run(self._sql["create_contents"])
         connection.run(self._sql["count_contents"], **upload)
         connection.run(self._sql["drop_known_occurrences"], **upload, work_unit_id=load.work_unit_id)

@@ -80,6 +80,11 @@ FROM staged_records
 ORDER BY tenant_id, work_unit_id, "timestamp", machine_name, process_name, source_row
 ON CONFLICT DO NOTHING
 
+-- name: lock_work_unit
+-- Loads by occurrence look first and write then: in one work unit they take turns, or two imports of one file at the
+-- same time would each find none of the other's rows.
+SELECT pg_advisory_xact_lock(hashtextextended(:tenant_id || '/' || :work_unit_id, 1))
+
 -- name: create_contents
 -- What makes two rows the same by their content: all that the file says of them.
 CREATE TEMPORARY TABLE staged_contents ON COMMIT DROP AS
