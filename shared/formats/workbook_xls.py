@@ -50,9 +50,7 @@ def error_cells(path: Path) -> ErrorCells:
         stream = _workbook_stream(path.read_bytes())
         if not _LOOKS_LIKE_ERROR.search(stream):
             return {}
-        starts = [
-            struct.unpack_from("<I", stream, at)[0] for kind, at, _ in _records(stream, 0) if kind == _SHEET
-        ]
+        starts = [struct.unpack_from("<I", stream, at)[0] for kind, at, _ in _records(stream, 0) if kind == _SHEET]
         return {sheet: _errors_of_sheet(stream, start) for sheet, start in enumerate(starts)}
     except (struct.error, IndexError) as error:
         raise BadCompoundFile("the file ends early") from error
