@@ -61,7 +61,7 @@ class WorkbookRows:
         self._process.close()
 
     def __iter__(self) -> Iterator[tuple[int, tuple[CellValue, ...]]]:
-        """Raises UploadRejected where the workbook cannot be read to its end."""
+        """The rows. Raises UploadRejected where the workbook cannot be read to its end."""
         before, left = self._loaded.origin
         yield from ((number, (None,) * (left + self._loaded.columns)) for number in range(1, before + 1))
         self._process.send({"stream": True})

@@ -34,6 +34,7 @@ from shared.formats.workbook_package import PackageEncrypted, PackageTooLarge, c
 from shared.formats.workbook_xls import ErrorCells, error_cells, is_encrypted_package
 
 HEAD_ROWS = 50
+_LOG_CHARS = 1000
 
 _SYSTEM_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENOENT, errno.EACCES})
 _ISO_DURATION = re.compile(r"(-?)PT(\d+)H(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
@@ -42,7 +43,7 @@ Row = list[Any]
 
 
 def main() -> None:
-    """Serve the parent until it has what it wants, or is gone."""
+    """Serve the parent until it has what it wants, or is gone; then end without waiting for the listener."""
     commands: SimpleQueue[dict[str, Any]] = SimpleQueue()
     Thread(target=_listen, args=(commands,), daemon=True).start()
     try:
@@ -51,11 +52,12 @@ def main() -> None:
         _send(message_frame({"ready": True}))
         gc.disable()
         _serve(request, commands)
-    except BrokenPipeError:
-        return
     except BaseException as error:  # noqa: BLE001 – a panic of calamine is no Exception; all are verdicts here
-        print(repr(error)[:1000], file=sys.stderr)  # noqa: T201 – the parent keeps it for the log
-        _send(message_frame({"problem": _problem(error)}))
+        sys.stderr.write(repr(error)[:_LOG_CHARS])
+        sys.stderr.flush()
+        with suppress(BrokenPipeError):
+            _send(message_frame({"problem": _problem(error)}))
+    os._exit(0)
 
 
 def _listen(commands: SimpleQueue[dict[str, Any]]) -> None:

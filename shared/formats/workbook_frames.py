@@ -8,7 +8,6 @@ holds one type and can then be written and read without a look at each cell.
 from __future__ import annotations
 
 import json
-import re
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
@@ -27,12 +26,12 @@ MAX_FRAME_BYTES = 16 << 20
 MAX_BATCH_ROWS = 1000
 _BATCH_CELLS = 40_000
 
-_BLANK, _TEXT, _PLAIN, _DATETIME, _TAGGED = "-stdx"
-_PLAIN_TYPES = frozenset({str, int, float, bool})
+_BLANK, _TEXT, _PLAIN, _DATETIME, _TAGGED = "-spdt"
+_NUMBERS_AND_TEXTS = frozenset({int, float, str})
+_PLAIN_TYPES = _NUMBERS_AND_TEXTS | {bool}
 _TYPES_READ = _PLAIN_TYPES | {type(None)}
 _MICROSECOND = timedelta(microseconds=1)
 _HUGE = 1e21
-_LONG_NUMBER = re.compile(r"[0-9.]{16}")
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -119,22 +118,26 @@ def _write_column(cells: Sequence[Any]) -> tuple[str, str]:
     types = set(map(type, cells))
     if types == {str}:
         return (_TEXT, _to_json(cells)) if any(cells) else (_BLANK, "0")
-    if types == {float} and isfinite(sum(cells)):
-        return _PLAIN, _write_numbers(cells)
+    if types == {datetime}:
+        return _DATETIME, _to_json(list(map(datetime.isoformat, cells)))
+    if types <= _NUMBERS_AND_TEXTS and (text := _numbers_text(cells, blanks=str in types)):
+        return _PLAIN, text
     if types <= _PLAIN_TYPES:
         return _PLAIN, _to_json([_plain(cell) for cell in cells])
-    if types == {datetime}:
-        return _DATETIME, _to_json([cell.isoformat() for cell in cells])
     return _TAGGED, _to_json([_tag(cell) for cell in cells])
 
 
-def _write_numbers(numbers: Sequence[float]) -> str:
-    if all(map(float.is_integer, numbers)):
-        text = _to_json(list(map(int, numbers)))
+def _numbers_text(cells: Sequence[Any], *, blanks: bool) -> str | None:
+    """A column of numbers and blanks, written at one go as `_plain` would; None where it holds anything else."""
+    if not blanks:
+        text = ",".join(["%.15g"] * len(cells)) % tuple(cells)
+    elif any(cell for cell in cells if type(cell) is str):
+        return None
     else:
-        text = _to_json([int(number) if number.is_integer() else number for number in numbers])
-    # Only numbers of more than 15 digits need the slow way.
-    return _to_json([_plain(number) for number in numbers]) if _LONG_NUMBER.search(text) else text
+        template = ",".join(["null" if cell == "" else "%.15g" for cell in cells])
+        text = template % tuple([cell for cell in cells if cell != ""])
+    large_or_odd = "e+" in text or "inf" in text or "nan" in text
+    return None if large_or_odd else f"[{text}]"
 
 
 def _plain(cell: Any) -> Any:
@@ -144,6 +147,8 @@ def _plain(cell: Any) -> Any:
     if not isfinite(cell):
         return str(cell)
     digits = f"{cell:.15g}"
+    if digits.isdecimal():
+        return int(digits)
     number = float(digits)
     return int(Decimal(digits)) if number.is_integer() and abs(number) < _HUGE else number
 

@@ -90,7 +90,7 @@ def _inflate(archive: ZipFile, info: ZipInfo, bound: int) -> Parts:
 
 
 def _xlsx_corrected(pieces: Parts) -> Parts:
-    for piece in _cut(pieces, b"<", behind=0, longest=_MAX_TAG):
+    for piece in _cut(_utf8_text(pieces), b"<", behind=0, longest=_MAX_TAG):
         if b'"e"' in piece or b"'e'" in piece:
             yield _CELL_OF_ERROR.sub(rb"\1\2str\2", piece)
         else:
@@ -98,7 +98,7 @@ def _xlsx_corrected(pieces: Parts) -> Parts:
 
 
 def _ods_corrected(pieces: Parts) -> Parts:
-    for piece in _cut(pieces, _ODS_ROW_END, behind=len(_ODS_ROW_END), longest=_MAX_ODS_ROW):
+    for piece in _cut(_utf8_text(pieces), _ODS_ROW_END, behind=len(_ODS_ROW_END), longest=_MAX_ODS_ROW):
         yield _ODS_CELL_OF_ERROR.sub(_ods_text_cell, piece) if b"<text:p>#" in piece or b">Err:" in piece else piece
 
 
@@ -110,6 +110,14 @@ def _ods_text_cell(tag: re.Match[bytes]) -> bytes:
 def _xlsb_corrected(pieces: Parts) -> Parts:
     data = b"".join(pieces)
     return corrected_sheet(data) if data.startswith(SHEET_START) else iter((data,))
+
+
+def _utf8_text(pieces: Parts) -> Parts:
+    """The pieces of an XML part, which must not be UTF-16: the parser would find nothing in it."""
+    for piece in pieces:
+        if b"\x00" in piece:
+            raise NotAWorkbook("an XML part in another encoding than UTF-8")
+        yield piece
 
 
 def _cut(pieces: Parts, mark: bytes, *, behind: int, longest: int) -> Parts:

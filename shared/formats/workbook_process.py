@@ -36,6 +36,7 @@ from shared.formats.workbook_frames import (
 )
 
 _PACKAGE_ROOTS = (Path(__file__).parents[2], Path(python_calamine.__file__).parents[1])
+_COMMAND = [sys.executable, "-P", "-S", "-m", "shared.formats.workbook_child"]
 _PIPE_BYTES = 1 << 20
 _LOG_BYTES = 2000
 _SECONDS_TO_DIE = 10
@@ -99,8 +100,8 @@ class WorkbookProcess:
         log = Path(self._folder.name, "log")
         try:
             with log.open("wb") as stderr:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-S", "-m", "shared.formats.workbook_child"],
+                self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+                    _COMMAND,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
