@@ -57,6 +57,14 @@ def correlation_id(app: APIGatewayHttpResolver) -> str:
     return chosen
 
 
+def text_body(app: APIGatewayHttpResolver) -> str:
+    """The request's body; raises RequestRefused 422 for one that is no text."""
+    try:
+        return app.current_event.decoded_body or ""
+    except ValueError as error:
+        raise RequestRefused("The body is not text in UTF-8.", status=422, code="request_invalid") from error
+
+
 def answer(status: HTTPStatus | int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
     """A JSON answer that no cache keeps."""
     return Response(

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     jobs_table: str = ""
     rate_limits_table: str = ""
     audit_table: str = ""
+    profiles_table: str = ""
     state_machine_arn: str = ""
     fail_import_function: str = Field("", description="The function that ends an import whose execution was lost.")
     auth_secret_arn: str = Field("", description="Secret with the key that session tokens are signed with.")

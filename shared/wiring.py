@@ -10,6 +10,7 @@ import boto3  # noqa: TID251 (the one place)
 from botocore.config import Config
 
 from shared.adapters.dynamodb_jobs import DynamoJobQueue
+from shared.adapters.dynamodb_profiles import DynamoProfiles
 from shared.adapters.dynamodb_rate_limits import DynamoRateLimiter
 from shared.adapters.dynamodb_uploads import DynamoUploads
 from shared.adapters.lambda_fail_step import LambdaFailStep
@@ -47,6 +48,12 @@ def uploads() -> DynamoUploads:
         audit_table=settings.audit_table,
         retention_days=settings.retention_days,
     )
+
+
+@cache
+def profiles() -> DynamoProfiles:
+    """The tenants' profiles."""
+    return DynamoProfiles(_dynamodb(), table=get_settings().profiles_table)
 
 
 @cache

@@ -25,6 +25,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         task.upload(wiring.uploads()),
         uploads=wiring.uploads(),
         objects=wiring.objects(),
+        profiles=wiring.profiles(),
         clock=wiring.clock,
         chunk_bytes=settings.chunk_bytes,
     )

@@ -10,8 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import wiring
 from shared.domain.identity import Permission
-from shared.errors import RequestRefused
-from shared.http_api import BASE, answer, correlation_id, identify, new_http_api
+from shared.http_api import BASE, answer, correlation_id, identify, new_http_api, text_body
 from shared.observability import instrumented, logger
 from shared.services.start_upload import StartedUpload, rate_limit_headers, start_upload
 from shared.settings import get_settings
@@ -25,11 +24,12 @@ def post_upload() -> Response[str]:
     correlation = correlation_id(app)
     identity = identify(app, Permission.IMPORT)
     started = start_upload(
-        _body(),
+        text_body(app),
         identity,
         idempotency_key=app.current_event.headers.get("idempotency-key"),
         correlation_id=correlation,
         uploads=wiring.uploads(),
+        profiles=wiring.profiles(),
         limiter=wiring.limiter(),
         objects=wiring.objects(),
         settings=get_settings(),
@@ -38,13 +38,6 @@ def post_upload() -> Response[str]:
     logger.info("upload started", upload_id=started.upload.upload_id, repeated=started.allowance is None)
     headers = rate_limit_headers(started.allowance) if started.allowance else {}
     return answer(HTTPStatus.CREATED, _show(started), headers)
-
-
-def _body() -> str:
-    try:
-        return app.current_event.decoded_body or ""
-    except ValueError as error:
-        raise RequestRefused("The body is not text in UTF-8.", status=422, code="request_invalid") from error
 
 
 def _show(started: StartedUpload) -> dict[str, Any]:

@@ -32,14 +32,22 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
         "start_upload": Access(
             told.of(
                 *("MAX_FILE_SIZE", "UPLOAD_RATE_LIMIT", "UPLOAD_URL_SECONDS", "RETENTION_DAYS"),
-                *("BUCKET", "UPLOADS_TABLE", "RATE_LIMITS_TABLE", "AUDIT_TABLE", "AUTH_SECRET_ARN"),
+                *("BUCKET", "UPLOADS_TABLE", "PROFILES_TABLE", "RATE_LIMITS_TABLE", "AUDIT_TABLE", "AUTH_SECRET_ARN"),
             ),
             [
                 _items(tables.uploads, "GetItem", "PutItem"),
+                _items(tables.profiles, "GetItem", "Query"),
                 _items(tables.rate_limits, "UpdateItem"),
                 _items(tables.audit, "PutItem"),
                 # The browser's POST is signed with this role's credentials, so it can do no more than this.
                 objects.may(["s3:PutObject"], "incoming"),
+                _secret(data.auth_secret),
+            ],
+        ),
+        "manage_profiles": Access(
+            told.of("PROFILES_TABLE", "AUTH_SECRET_ARN"),
+            [
+                _items(tables.profiles, "GetItem", "Query", "PutItem", "DeleteItem"),
                 _secret(data.auth_secret),
             ],
         ),
@@ -89,9 +97,10 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             [_items(tables.jobs, "UpdateItem"), _query(tables.jobs, JOBS_BY_QUEUE)],
         ),
         "plan_import": Access(
-            told.of("CHUNK_BYTES", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE"),
+            told.of("CHUNK_BYTES", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "PROFILES_TABLE", "AUDIT_TABLE"),
             [
                 _items(tables.uploads, "GetItem", "UpdateItem"),
+                _items(tables.profiles, "GetItem", "Query", "PutItem"),
                 _items(tables.audit, "PutItem"),
                 objects.may(_READ_VERSIONS, "incoming"),
                 objects.may(_WRITE, "work"),
@@ -135,6 +144,7 @@ def _environment(data: DataStack, configuration: Configuration) -> _Environment:
             "JOBS_TABLE": data.tables.jobs.table_name,
             "RATE_LIMITS_TABLE": data.tables.rate_limits.table_name,
             "AUDIT_TABLE": data.tables.audit.table_name,
+            "PROFILES_TABLE": data.tables.profiles.table_name,
             "AUTH_SECRET_ARN": data.auth_secret.secret_arn,
             "DATABASE_HOST": data.database.proxy.endpoint,
             "DATABASE_PORT": str(PORT),

@@ -52,8 +52,16 @@ class Api(Construct):
             cors_preflight=apigateway.CorsPreflightOptions(
                 allow_origins=[page_origin],
                 allow_methods=[apigateway.CorsHttpMethod(method) for method in _methods(manifest)],
-                allow_headers=["authorization", "content-type", "idempotency-key", "x-correlation-id"],
+                allow_headers=[
+                    "authorization",
+                    "content-type",
+                    "idempotency-key",
+                    "if-match",
+                    "if-none-match",
+                    "x-correlation-id",
+                ],
                 expose_headers=[
+                    "etag",
                     "retry-after",
                     "ratelimit-limit",
                     "ratelimit-remaining",

@@ -1,4 +1,4 @@
-"""The DynamoDB tables: uploads, jobs, rate limits, audit."""
+"""The DynamoDB tables: uploads, jobs, rate limits, audit, profiles."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Tables(Construct):
         )
         self.rate_limits = _table(self, "RateLimits", "limitKey")
         self.audit = _table(self, "Audit", "uploadKey", sort="eventId")
+        self.profiles = _table(self, "Profiles", "tenantId", sort="profileName")  # kept until somebody deletes them
 
 
 def _table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
@@ -13,15 +13,25 @@ from shared.columnar.record_fields import RECORD_FIELDS, Kind
 from shared.domain.column_evidence import Ambiguity
 from shared.domain.field_types import RatioEvidence
 from shared.domain.number_style import POINT, NumberEvidence, NumberStyle, common_mark
+from shared.domain.profile import Profile
 from shared.domain.record import api_name
 from shared.domain.timestamp_style import TimestampEvidence
-from shared.domain.upload import DateOrder, Decision, RatioScale, UploadOptions
+from shared.domain.upload import DateOrder, DecimalMark, Decision, FileChoices, RatioScale, UploadOptions
 from shared.formats.tables import TextTable
 
 _T = TypeVar("_T")
 
 _ISO_WITH_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 _TIME = r"^(\S+)[T ]\s*[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the cells show by themselves, alike in all columns; None where they leave it open or differ."""
+
+    decimal_mark: DecimalMark | None
+    date_order: DateOrder | None
+    ratio_scale: RatioScale | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,7 @@ class CellStyles:
     decisions: list[Decision]
     comma_columns: list[int]
     """The positions of the columns whose numbers have a decimal comma."""
+    shown: Shown
 
 
 class Undecided(NamedTuple):
@@ -78,25 +89,26 @@ class FileEvidence:
         for position, timestamps in self._timestamps.items():
             _see_timestamps(timestamps, table.frame.get_column(str(position)).drop_nulls())
 
-    def decide(self, options: UploadOptions) -> CellStyles | Undecided:
-        """How all cells are read, by the caller's choices and else by the evidence."""
+    def decide(self, options: UploadOptions, profile: Profile | None = None) -> CellStyles | Undecided:
+        """How all cells are read: by the caller's choices, else by the evidence, else as the profile has it."""
+        usual = profile or FileChoices()
         styles: dict[int, NumberStyle] = {}
         decisions: list[Decision] = []
         mark = common_mark(self._numbers.values())
         for position, numbers in self._numbers.items():
-            number = numbers.decide(options.decimal_mark, mark)
+            number = numbers.decide(options.decimal_mark, mark, usual.decimal_mark)
             if isinstance(number, Ambiguity):
                 return Undecided(position, number)
             styles[position] = number.style
-            if number.style != POINT:
+            if number.style != POINT or (usual.decimal_mark == "," and numbers.has_marks):
                 decisions.append(self._decision("numbers in", position, _written(number.style), number.evidence))
         scales: dict[int, RatioScale] = {}
         for position, ratios in self._ratios.items():
-            scales[position], evidence = ratios.decide(styles[position], options.ratio_scale)
+            scales[position], evidence = ratios.decide(styles[position], options.ratio_scale, usual.ratio_scale)
             decisions.append(self._decision("scale of", position, scales[position], evidence))
         order: DateOrder | None = None
         for position, timestamps in self._timestamps.items():
-            date = timestamps.decide(options.date_order)
+            date = timestamps.decide(options.date_order, usual.date_order)
             if isinstance(date, Ambiguity):
                 return Undecided(position, date)
             order = date.order
@@ -107,6 +119,11 @@ class FileEvidence:
             ratio_scale=dict(self._by_name(scales)),
             decisions=decisions,
             comma_columns=[position for position, style in styles.items() if style.decimal == ","],
+            shown=Shown(
+                decimal_mark=mark,
+                date_order=_only([timestamps.order for timestamps in self._timestamps.values()]),
+                ratio_scale=_only([ratios.scale(styles[position]) for position, ratios in self._ratios.items()]),
+            ),
         )
 
     def _by_name(self, values: dict[int, _T]) -> Iterator[tuple[str, _T]]:
@@ -119,11 +136,11 @@ class FileEvidence:
 class TextNumbers:
     """What texts say of how numbers are written, in a file of a format that knows numbers from texts.
 
-    `field_of` names the record field (snake_case) that a column's name may stand for.
+    `fields_of` names the record fields (snake_case) that a column's name may stand for.
     """
 
-    def __init__(self, field_of: Callable[[str], str | None]) -> None:
-        self._field_of = field_of
+    def __init__(self, fields_of: Callable[[str], Collection[str]]) -> None:
+        self._fields_of = fields_of
         self.by_position: dict[int, NumberEvidence] = {}
         self._columns = 0
         self._texts_beside: dict[frozenset[int], tuple[int, ...]] = {}
@@ -131,8 +148,8 @@ class TextNumbers:
     def watch(self, columns: Sequence[str]) -> None:
         """Take new columns into account; they are added at the end."""
         for position in range(self._columns, len(columns)):
-            name = self._field_of(columns[position])
-            if name and RECORD_FIELDS[name].kind in (Kind.NUMBER, Kind.RATIO):
+            kinds = {RECORD_FIELDS[name].kind for name in self._fields_of(columns[position])}
+            if kinds & {Kind.NUMBER, Kind.RATIO}:
                 self.by_position[position] = NumberEvidence()
                 self._texts_beside.clear()
         self._columns = len(columns)
@@ -146,6 +163,11 @@ class TextNumbers:
             value = values[position] if position < len(values) else None
             if isinstance(value, str):
                 self.by_position[position].see(value)
+
+
+def _only(values: Collection[_T | None]) -> _T | None:
+    """The value that all are; None where they differ."""
+    return next(iter(values)) if len(set(values)) == 1 else None
 
 
 def _written(style: NumberStyle) -> str:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo
 
+from shared.domain.column_evidence import is_slip
 from shared.domain.number_style import DIGITS, PLACES, POINT, NumberStyle, plain_form, read_number, written
 from shared.domain.problems import Problem, refuse
 from shared.domain.timestamp_style import read_timestamp
@@ -145,13 +146,34 @@ class RatioEvidence:
         sizes.large += large
         sizes.largest = max(sizes.largest, min(largest, _NO_RATIO))
 
-    def decide(self, style: NumberStyle, given: RatioScale | None) -> tuple[RatioScale, str]:
-        """The scale, given or by the majority of the numbers read in `style`, and the evidence in a sentence."""
+    def scale(self, style: NumberStyle) -> RatioScale | None:
+        """The scale that the numbers read in `style` show, but for slips; None where they leave it open."""
         sizes = self._sizes[style.decimal]
-        scale: RatioScale = given or ("percent" if sizes.large > sizes.small else "fraction")
+        fewer, more = sorted((sizes.small, sizes.large))
+        if not more or not is_slip(fewer, more):
+            return None
+        return "percent" if sizes.large > sizes.small else "fraction"
+
+    def decide(
+        self, style: NumberStyle, given: RatioScale | None, usual: RatioScale | None = None
+    ) -> tuple[RatioScale, str]:
+        """The scale, given or by the majority of the numbers read in `style`, and the evidence in a sentence.
+
+        `usual` is what a profile has; it holds where both scales are seen and neither in slips alone, or none is.
+        """
+        sizes = self._sizes[style.decimal]
+        shown = self.scale(style)
+        scale: RatioScale = given or shown or usual or ("percent" if sizes.large > sizes.small else "fraction")
+        reason = ""
+        if given:
+            reason = "; given by the caller"
+        elif usual and shown is None:
+            reason = "; as the profile has it"
+        elif usual and shown != usual:
+            reason = f"; so not {usual}, which the profile has"
         return scale, (
             f"{sizes.small} values of 0 to {_LARGEST_SMALL}, {sizes.large} above, the largest "
-            f"{written(sizes.largest, style)}; cells with % count as such{'; given by the caller' if given else ''}"
+            f"{written(sizes.largest, style)}; cells with % count as such{reason}"
         )
 
 

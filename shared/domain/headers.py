@@ -79,6 +79,11 @@ def field_of(header: str, mapping: Mapping[str, str | None]) -> str | None:
     return given[name] if name in given else _KNOWN.get(name, (None, 0))[0]
 
 
+def is_added_by_us(header: str) -> bool:
+    """True for the columns that our download of refused rows puts in front of the file's own."""
+    return normalize_header(header) in _OURS
+
+
 def is_nested_group(name: str) -> bool:
     """True for the name of an object whose members are columns of their own, `name.member`: see `DOTTED_PATHS`."""
     return normalize_header(name) in _GROUPS
@@ -99,7 +104,7 @@ def map_headers(
     if unknown := [header for header in mapping or {} if normalize_header(header) not in present]:
         return _problem("file_column_not_there", column=unknown[0], found=_shown(headers))
     known = _KNOWN | given
-    ignored = frozenset(i for i, header in enumerate(headers) if normalize_header(header) in _OURS)
+    ignored = frozenset(i for i, header in enumerate(headers) if is_added_by_us(header))
     chosen: dict[str, tuple[int, int]] = {}
     for position, header in enumerate(headers):
         name, rank = known.get(normalize_header(header), (None, 0))

@@ -195,14 +195,33 @@ class NumberEvidence:
         proven = [mark for mark in _MARKS if self._proven[mark].count]
         return proven[0] if len(proven) == 1 else None
 
-    def decide(self, given: DecimalMark | None, file_mark: DecimalMark | None) -> NumberDecision | Ambiguity:
+    @property
+    def has_marks(self) -> bool:
+        """Whether a cell has a decimal mark, or may have one."""
+        return any(tally.count for tally in (*self._proven.values(), *self._open.values()))
+
+    def decide(
+        self, given: DecimalMark | None, file_mark: DecimalMark | None, usual: DecimalMark | None = None
+    ) -> NumberDecision | Ambiguity:
         """The column's style: the given mark, else the one that its cells prove, else the file's.
 
         A thousands separator is read where nothing contradicts the mark, so that it can mean nothing else. With both
         marks proven the more frequent one holds, no thousands separator is read, and the other cells are refused
         row by row; where neither is more frequent, or cells may come from either way of writing, it is an Ambiguity.
-        `file_mark` is what other columns of the file prove (see `common_mark`).
+        `file_mark` is what other columns of the file prove (see `common_mark`); `usual` the mark that a profile has for
+        what stays open then.
         """
+        decision = self._decide(given, file_mark)
+        if usual is None or given:
+            return decision
+        if isinstance(decision, Ambiguity):
+            return self._decision(usual, "as the profile has it", grouped=self._one_way(usual, usual))
+        if usual != decision.style.decimal and self.has_marks:
+            evidence = f"{decision.evidence}; so not a decimal {_NAMES[usual]}, which the profile has"
+            return NumberDecision(decision.style, evidence)
+        return decision
+
+    def _decide(self, given: DecimalMark | None, file_mark: DecimalMark | None) -> NumberDecision | Ambiguity:
         mark = given or self._majority()
         if isinstance(mark, Ambiguity):
             return mark

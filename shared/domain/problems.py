@@ -121,6 +121,7 @@ FILE_PROBLEMS: dict[str, str] = {
     "file_column_not_there": (
         "The mapping names the column “{column}”, which the file does not have. Its columns are {found}."
     ),
+    "profile_not_found": "There is no profile “{name}”. Choose one that is there, or leave the profile out.",
     "file_column_twice": "The columns “{first}” and “{second}” both mean {field}. Rename or remove one of them.",
     "workbook_unreadable": (
         "The workbook cannot be read. Open it in Excel or LibreOffice, save it again as .xlsx, and upload that."

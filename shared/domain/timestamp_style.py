@@ -293,12 +293,40 @@ class TimestampEvidence:
         others = set(_Kind) - {_Kind.YEAR_FIRST, _Kind.TWO_DIGIT_YEAR}
         return self._cells[_Kind.YEAR_FIRST].count > 0 and not any(self._cells[kind].count for kind in others)
 
-    def decide(self, given: DateOrder | None) -> TimestampDecision | Ambiguity:
+    @property
+    def order(self) -> DateOrder | None:
+        """The order that the cells prove by themselves; None where they prove none, or both."""
+        days, months = self._cells[_Kind.DAY_FIRST].count, self._cells[_Kind.MONTH_FIRST].count
+        if days or months:
+            return None if days and months else "DMY" if days else "MDY"
+        return "YMD" if self._cells[_Kind.YEAR_FIRST].count and not self._has_open_cells else None
+
+    @property
+    def _has_open_cells(self) -> bool:
+        return any(self._cells[kind].count for kind in (_Kind.OPEN, _Kind.OPEN_WITH_POINTS, _Kind.SAME))
+
+    def decide(self, given: DateOrder | None, usual: DateOrder | None = None) -> TimestampDecision | Ambiguity:
         """The column's order: the given one, else the one that its cells prove; YMD where no cell needs another.
 
         With both orders proven the more frequent one holds and the other cells are refused row by row, unless cells
-        that may be read both ways could come from either: then, and where nothing is proven, it is an Ambiguity.
+        that may be read both ways could come from either: then, and where nothing is proven, it is an Ambiguity, or
+        what a profile says is `usual`.
         """
+        decision = self._decide(given)
+        if given or usual is None:
+            return decision
+        is_open = isinstance(decision, Ambiguity) or (self._has_open_cells and not self._has_proof)
+        if is_open and usual in _ORDERS:
+            return self._decision(usual, "as the profile has it")
+        if isinstance(decision, Ambiguity) or decision.order == usual or not (self._has_proof or self.order):
+            return decision
+        return self._decision(decision.order, f"so not {usual}, which the profile has")
+
+    @property
+    def _has_proof(self) -> bool:
+        return any(self._cells[kind].count for kind in (_Kind.DAY_FIRST, _Kind.MONTH_FIRST))
+
+    def _decide(self, given: DateOrder | None) -> TimestampDecision | Ambiguity:
         count = {kind: tally.count for kind, tally in self._cells.items()}
         if given:
             return self._decision(given, "given by the caller")

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 
@@ -115,32 +115,27 @@ DateOrder = Literal["YMD", "DMY", "MDY"]
 RatioScale = Literal["fraction", "percent"]
 
 
-class UploadOptions(Value):
-    """What the caller chose for an import. What is None is decided from the file, or asked for where it cannot be."""
+def _plain_profile_name(name: str) -> str:
+    if not name[0].isalnum() or not all(letter.isalnum() or letter in " ._-" for letter in name):
+        raise ValueError("may hold letters, digits, spaces and . _ - and begins with a letter or a digit")
+    return name
 
-    work_unit_id: ShortText
-    import_type: Literal["csv", "json", "excel"]
-    deduplicate: bool = True
-    identity: Literal["key", "occurrence"] = Field(
-        default="key",
-        description="What makes two rows the same: the record's key, or all of their content, counted within the file.",
+
+class FileChoices(Value):
+    """What can be chosen for the files of a source. What is None is decided from the file, or asked for."""
+
+    identity: Literal["key", "occurrence"] | None = Field(
+        default=None,
+        description="What makes two rows the same: the record's key (where nothing is chosen), or all of their "
+        "content, counted within the file.",
     )
-    validate_data: bool = Field(default=True, description="Without it the types are checked, but no business rules.")
-    dry_run: bool = Field(
-        default=False, description="Do all the work, write no record, and report what would have come of it."
-    )
-    on_error: Literal["skip", "abort"] = Field(
-        default="skip", description="`abort`: one refused row, and nothing of the file stays."
-    )
-    max_errors: int | None = Field(default=None, ge=0, description="Stop when more rows than this were refused.")
-    priority: Priority = Priority.NORMAL
     time_zone: str | None = Field(
         default=None, max_length=64, description="IANA zone of timestamps that carry none, such as `Europe/Berlin`."
     )
     defaults: dict[str, Annotated[str, Field(max_length=1000)]] = Field(
         default_factory=dict, description="Record fields that are the same for the whole file, by API name."
     )
-    mapping: dict[Annotated[str, Field(max_length=1000)], str | None] = Field(
+    mapping: dict[Annotated[str, Field(min_length=1, max_length=1000)], str | None] = Field(
         default_factory=dict,
         description="Column header → record field by API name, or null to keep the column as an attribute.",
     )
@@ -150,6 +145,35 @@ class UploadOptions(Value):
     date_order: DateOrder | None = None
     ratio_scale: RatioScale | None = None
     sheet: str | None = Field(default=None, max_length=100, description="Worksheet that holds the records.")
+
+
+ProfileName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_plain_profile_name)
+]
+"""Names are compared as they are given; one may stand in an address."""
+
+
+class UploadOptions(FileChoices):
+    """What the caller chose for an import. What is None is a profile's to say, or is decided from the file."""
+
+    work_unit_id: ShortText
+    import_type: Literal["csv", "json", "excel"]
+    profile: ProfileName | None = Field(
+        default=None, description="Read the file by this profile; without it by the one whose header the file has."
+    )
+    save_profile: ProfileName | None = Field(
+        default=None, description="Save what was chosen and decided under this name once the file can be read."
+    )
+    deduplicate: bool = True
+    validate_data: bool = Field(default=True, description="Without it the types are checked, but no business rules.")
+    dry_run: bool = Field(
+        default=False, description="Do all the work, write no record, and report what would have come of it."
+    )
+    on_error: Literal["skip", "abort"] = Field(
+        default="skip", description="`abort`: one refused row, and nothing of the file stays."
+    )
+    max_errors: int | None = Field(default=None, ge=0, description="Stop when more rows than this were refused.")
+    priority: Priority = Priority.NORMAL
 
 
 class SourceObject(Value):

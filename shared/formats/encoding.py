@@ -52,12 +52,22 @@ class Encoding:
 
     `cuttable`: line feeds, delimiters and quotes are single bytes that stand in no other character, so that the file
     may be cut behind any line feed. `mark_length` is the length in bytes of the byte order mark before the text.
+    `alike` names other encodings that fit the bytes as well; lines can be cut in them too.
     """
 
     name: str
     evidence: str
     cuttable: bool = True
     mark_length: int = 0
+    alike: tuple[str, ...] = ()
+
+    def instead(self, given: str, reason: str) -> Encoding | None:
+        """The same text in another encoding, where it fits as well."""
+        name = _codec_name(given, b"")
+        if name not in self.alike:
+            return None
+        others = (self.name, *(other for other in self.alike if other != name))
+        return Encoding(name, f"{self.name} would fit as well; {reason}", alike=others)
 
 
 def find_encoding(stream: BinaryIO, given: str | None = None) -> Encoding | FileProblem:
@@ -174,7 +184,9 @@ def _choose_latin(judged: dict[str, Plausibility], words: Sequence[bytes]) -> En
         return None
     if western and western.share > best - _CLEARLY_BETTER:
         found = _latin(_WINDOWS_1252, western, words)
-        rival = _rival([name for name, verdict in judged.items() if verdict.share >= western.share], words)
+        fitting = [name for name, verdict in judged.items() if verdict.share >= western.share]
+        found = replace(found, alike=tuple(name for name in fitting if name != _WINDOWS_1252))
+        rival = _rival(fitting, words)
         return found if rival is None else replace(found, evidence=f"{found.evidence}; {rival} would fit as well")
     alike = [name for name, verdict in judged.items() if verdict.share == best]
     for first, second in combinations(alike, 2):

@@ -43,12 +43,14 @@ class WorkbookRows:
     has the 15 digits that Excel keeps, and a whole one is an int. A date with the time 0:00 comes as a date, because
     the file does not tell the two apart.
 
-    `sheet` is the chosen sheet's name, `evidence` a sentence that says why it was chosen.
+    `sheet` is the chosen sheet's name, `evidence` a sentence that says why it was chosen, `others` the names of the
+    other sheets that might have been.
     """
 
-    def __init__(self, process: WorkbookProcess, chosen: _Candidate, evidence: str) -> None:
+    def __init__(self, process: WorkbookProcess, chosen: _Candidate, evidence: str, others: Sequence[str] = ()) -> None:
         self.sheet = chosen.name
         self.evidence = evidence
+        self.others = others
         self._process = process
         self._loaded = chosen.loaded
 
@@ -58,6 +60,10 @@ class WorkbookRows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the reading process."""
         self._process.close()
 
     def __iter__(self) -> Iterator[tuple[int, tuple[CellValue, ...]]]:
@@ -92,7 +98,8 @@ def read_workbook(
         best, others = _best(process, sheets, indexes, frozenset(map(normalize_header, known)), limits)
         if sheet is None and not best.loaded.rows:
             raise rejected("workbook_no_sheet")  # noqa: TRY301 (the process is to be closed then too)
-        return WorkbookRows(process, best, _evidence(best, others, named=sheet is not None))
+        evidence = _evidence(best, others, named=sheet is not None)
+        return WorkbookRows(process, best, evidence, [other.name for other in others])
     except BaseException:
         process.close()
         raise

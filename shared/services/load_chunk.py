@@ -52,7 +52,7 @@ def _load(upload: Upload, chunk: Chunk, plan: ImportPlan, uploads: Uploads, obje
         correlation_id=upload.correlation_id,
         rows=rows,
         deduplicate=options.deduplicate,
-        identity=options.identity,
+        identity=options.identity or "key",
         dry_run=options.dry_run,
     )
 

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.columnar.evidence import Undecided
+from pydantic import ValidationError
+
+from shared.columnar.evidence import Shown, Undecided
 from shared.columnar.reader import TableReader
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import file_problem
+from shared.domain.profile import Profile, ProfileContent
 from shared.domain.record import api_name
-from shared.domain.upload import Decision, PlanSummary, Upload, UploadState
-from shared.errors import UploadRejected
+from shared.domain.upload import Decision, FileChoices, PlanSummary, Upload, UploadState
+from shared.errors import RequestRefused, UploadRejected
+from shared.services.choices import Choices
 from shared.services.load_chunk import read_chunk, write_refused
-from shared.services.ports import Clock, Objects, Uploads
+from shared.services.ports import Clock, Objects, Profiles, Uploads
+from shared.services.profiles import save_profile
 from shared.services.survey import survey_file
+from shared.services.tally import Survey
 
 
-def plan_import(upload: Upload, *, uploads: Uploads, objects: Objects, clock: Clock, chunk_bytes: int) -> PlanSummary:
-    """Write the plan and the chunk list of an upload, and move it on to importing.
+def plan_import(
+    upload: Upload, *, uploads: Uploads, objects: Objects, profiles: Profiles, clock: Clock, chunk_bytes: int
+) -> PlanSummary:
+    """Write the plan and the chunk list of an upload, save the profile that was asked for, and move on to importing.
 
-    Harmless when repeated. Raises UploadRejected for a file that cannot be imported, StateConflict for an
-    upload that is not waiting for its plan.
+    Harmless when repeated: a profile that was saved before says what was decided then. Raises UploadRejected for a
+    file that cannot be imported, StateConflict for an upload that is not waiting for its plan.
     """
     summary = upload.plan
     if upload.state is not UploadState.IMPORTING or summary is None:
         started = AuditEvent(at=clock(), event=AuditAct.IMPORT_STARTED, correlation_id=upload.correlation_id)
         upload = uploads.move(upload, UploadState.PLANNING, started)
-        draft = make_plan(upload, objects, chunk_bytes)
-        summary = draft.summary
+        draft = make_plan(upload, objects, chunk_bytes, profiles.all(upload.tenant_id))
         _write(draft, objects)
         if upload.options.on_error == "abort":
             _read_whole(upload, draft, objects)
+        saved = _save_profile(upload, draft, profiles, clock)
+        summary = draft.summary.model_copy(update={"decisions": [*draft.summary.decisions, *saved]})
         planned = AuditEvent(
             at=clock(),
             event=AuditAct.IMPORT_PLANNED,
@@ -54,14 +64,20 @@ class DraftPlan:
     plan: ImportPlan
     chunks: list[Chunk]
     summary: PlanSummary
+    found: FileChoices
+    """What was chosen for the file and what it showed, for a profile."""
 
 
-def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
-    """Survey the file, and decide how every cell of it is read; raises UploadRejected where that stays open."""
+def make_plan(upload: Upload, objects: Objects, chunk_bytes: int, profiles: Iterable[Profile] = ()) -> DraftPlan:
+    """Survey the file, and decide how every cell of it is read; raises UploadRejected where that stays open.
+
+    The plan's options are the caller's, completed by one of the tenant's `profiles`; the upload's stay as they are.
+    """
     if upload.source is None:
         raise UploadRejected(file_problem("file_not_scanned"), code="file_not_scanned")
-    survey = survey_file(upload, upload.source, objects, chunk_bytes)
-    styles = survey.evidence.decide(upload.options)
+    survey = survey_file(upload, Choices(upload.options, profiles), upload.source, objects, chunk_bytes)
+    chosen = survey.chosen
+    styles = survey.evidence.decide(chosen.options, chosen.profile)
     if isinstance(styles, Undecided):
         column = survey.header[styles.position].strip()
         raise UploadRejected(styles.ambiguity.message(column), code=styles.ambiguity.code)
@@ -69,7 +85,7 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
         tenant_id=upload.tenant_id,
         upload_id=upload.upload_id,
         source=upload.source,
-        options=upload.options,
+        options=chosen.options,
         dialect=survey.dialect,
         staged=survey.shape.numbered,
         header=survey.header,
@@ -84,7 +100,39 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int) -> DraftPlan:
         records=survey.records,
         chunks=len(survey.chunks),
     )
-    return DraftPlan(plan, survey.chunks, _summary(plan, [*survey.decisions, *_choices(upload), *styles.decisions]))
+    decisions = [*chosen.decisions, *survey.decisions, *_choices(upload), *styles.decisions]
+    return DraftPlan(plan, survey.chunks, _summary(plan, decisions), _found(survey, styles.shown))
+
+
+def _found(survey: Survey, shown: Shown) -> FileChoices:
+    """What was chosen, then what the file showed, then what the profile had: a convention alone is not kept."""
+    options, usual = survey.chosen.options, survey.chosen.profile or FileChoices()
+    return FileChoices(
+        identity=options.identity,
+        time_zone=options.time_zone,
+        defaults=options.defaults,
+        mapping=options.mapping,
+        encoding=options.encoding or (survey.written.encoding if survey.written else usual.encoding),
+        delimiter=options.delimiter or (survey.written.delimiter if survey.written else usual.delimiter),
+        decimal_mark=options.decimal_mark or shown.decimal_mark or usual.decimal_mark,
+        date_order=options.date_order or shown.date_order or usual.date_order,
+        ratio_scale=options.ratio_scale or shown.ratio_scale or usual.ratio_scale,
+        sheet=options.sheet or usual.sheet,
+    )
+
+
+def _save_profile(upload: Upload, draft: DraftPlan, profiles: Profiles, clock: Clock) -> list[Decision]:
+    """Save what was found where the caller asked for it; no import fails because that cannot be."""
+    name = upload.options.save_profile
+    if name is None:
+        return []
+    try:
+        content = ProfileContent(header=draft.plan.header, **dict(draft.found))
+        save_profile(upload.tenant_id, name, content, upload.created_by, profiles=profiles, clock=clock)
+    except (ValidationError, RequestRefused) as error:
+        reason = error.message if isinstance(error, RequestRefused) else error.errors()[0]["msg"]
+        return [Decision(subject="profile", choice=f"{name} was not saved", evidence=reason)]
+    return [Decision(subject="saved profile", choice=name, evidence="asked for by the caller")]
 
 
 def _choices(upload: Upload) -> list[Decision]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, Protocol, Typ
 
 from shared.domain.audit import AuditEvent
 from shared.domain.job import Job
+from shared.domain.profile import Profile
 from shared.domain.upload import SourceObject, Totals, Upload, UploadState
 
 if TYPE_CHECKING:
@@ -57,6 +58,31 @@ class Uploads(Protocol):
 
     def progress(self, upload: Upload) -> Totals:
         """What has been counted so far; `records` as `add_progress` gave them."""
+
+
+class Profiles(Protocol):
+    """The tenants' profiles by name. A profile of another tenant is not found."""
+
+    def get(self, tenant_id: str, name: str) -> Profile | None:
+        """The profile as it is now; None when the tenant has none of this name."""
+
+    def all(self, tenant_id: str) -> list[Profile]:
+        """The tenant's profiles, by name."""
+
+    def count(self, tenant_id: str) -> int:
+        """How many profiles the tenant has."""
+
+    def put(self, tenant_id: str, profile: Profile, *, replacing: str | None) -> bool:
+        """Store a profile in the place of the revision `replacing`, or where there is none (None).
+
+        False, and nothing is changed, when the present one is another.
+        """
+
+    def delete(self, tenant_id: str, name: str, *, revision: str | None = None) -> bool:
+        """Delete a profile, whichever revision it is where None is named; one that is not there is left alone.
+
+        False, and nothing is changed, when the present one has another revision.
+        """
 
 
 class AuditLog(Protocol):

@@ -7,18 +7,20 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
-from zoneinfo import available_timezones
+from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.file_choices import CheckedChoices
 from shared.domain.identity import Identity
-from shared.domain.record import ProductionRecord
+from shared.domain.problems import file_problem
 from shared.domain.upload import Upload, UploadOptions, UploadState
 from shared.errors import RequestRefused
-from shared.services.ports import Allowance, Clock, Objects, RateLimiter, SignedPost, Uploads
+from shared.services.ports import Allowance, Clock, Objects, Profiles, RateLimiter, SignedPost, Uploads
+from shared.services.profiles import require_room
+from shared.services.request_body import parse_body
 from shared.settings import Settings
 
 _HOUR = 3600
@@ -52,14 +54,10 @@ _TYPES = {
         }
     ),
 }
-_MAX_MAPPING_CHARACTERS = 32_768
-"""As many as a file's header may have; an upload must fit into an item of its table."""
-
 _UPLOAD_NAMES = uuid.UUID("5d1c1f6e-2f4e-5f0b-9d59-1c0b3f1f7a10")
-_API_FIELDS = frozenset(field.alias or name for name, field in ProductionRecord.model_fields.items())
 
 
-class StartUpload(UploadOptions):
+class StartUpload(CheckedChoices, UploadOptions):
     """The body of the request. `file_size` is in bytes, and the upload must have exactly so many."""
 
     file_name: Annotated[str, Field(min_length=1, max_length=255)]
@@ -72,32 +70,6 @@ class StartUpload(UploadOptions):
         if name != name.strip() or not name.isprintable():
             raise ValueError("holds characters that do not show, or blanks at its ends; remove them")
         return name
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, name: str | None) -> str | None:
-        if name is not None and name not in available_timezones():
-            raise ValueError("is no IANA time zone; write it like Europe/Berlin")
-        return name
-
-    @field_validator("defaults")
-    @classmethod
-    def _known_fields(cls, defaults: dict[str, str]) -> dict[str, str]:
-        if unknown := sorted(defaults.keys() - _API_FIELDS):
-            raise ValueError(f"names no field of a record: {', '.join(unknown)}; there are {', '.join(_API_FIELDS)}")
-        return defaults
-
-    @field_validator("mapping")
-    @classmethod
-    def _to_known_fields(cls, mapping: dict[str, str | None]) -> dict[str, str | None]:
-        if sum(map(len, mapping)) > _MAX_MAPPING_CHARACTERS:
-            raise ValueError(f"is too long: the headers in it may have {_MAX_MAPPING_CHARACTERS:,} characters in all")
-        fields = [field for field in mapping.values() if field is not None]
-        if unknown := sorted(set(fields) - _API_FIELDS):
-            raise ValueError(f"names no field of a record: {', '.join(unknown)}; there are {', '.join(_API_FIELDS)}")
-        if twice := sorted({field for field in fields if fields.count(field) > 1}):
-            raise ValueError(f"gives a field twice: {', '.join(twice)}")
-        return mapping
 
     @property
     def options(self) -> UploadOptions:
@@ -122,6 +94,7 @@ def start_upload(
     idempotency_key: str | None,
     correlation_id: str,
     uploads: Uploads,
+    profiles: Profiles,
     limiter: RateLimiter,
     objects: Objects,
     settings: Settings,
@@ -135,12 +108,13 @@ def start_upload(
 
     Raises RequestRefused: 413, 415, 422, 429, and 409 for a key used again for another request.
     """
-    request = _parse(body)
+    request = parse_body(StartUpload, body)
     _check_file(request, settings)
     upload = _new_upload(request, identity, idempotency_key, correlation_id, clock())
     allowance = None
     known = uploads.get(upload.tenant_id, upload.upload_id) if idempotency_key else None
     if known is None:
+        _check_profiles(upload, profiles)
         allowance = _count(identity, limiter, settings)
         if not uploads.create(upload, _requested(upload)):
             known = uploads.get(upload.tenant_id, upload.upload_id)
@@ -152,31 +126,6 @@ def start_upload(
         upload.object_key, content_type=upload.mime_type, size=upload.file_size, seconds=settings.upload_url_seconds
     )
     return StartedUpload(upload, post, clock() + timedelta(seconds=settings.upload_url_seconds), allowance)
-
-
-def _parse(body: str) -> StartUpload:
-    try:
-        return StartUpload.model_validate_json(body or "{}", by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise RequestRefused(
-            "The request is not complete or not valid; see details.",
-            status=422,
-            code="request_invalid",
-            details=[_detail(problem) for problem in error.errors(include_url=False, include_context=False)],
-        ) from error
-
-
-def _detail(problem: Any) -> dict[str, Any]:
-    field = ".".join(str(part) for part in problem["loc"]) or None
-    value = problem["input"] if isinstance(problem["input"], str | int | float | bool) else None
-    return {
-        "row": None,
-        "field": field,
-        "value": None if value is None else str(value)[:200],
-        "error": problem["msg"].removeprefix("Value error, "),
-        "code": problem["type"],
-        "severity": "error",
-    }
 
 
 def _check_file(request: StartUpload, settings: Settings) -> None:
@@ -197,6 +146,15 @@ def _check_file(request: StartUpload, settings: Settings) -> None:
         )
     if request.file_size == 0:
         raise RequestRefused("The file is empty.", status=422, code="file_empty")
+
+
+def _check_profiles(upload: Upload, profiles: Profiles) -> None:
+    """Refuse a profile that is not there, and a new one that there is no room for, before the file is sent."""
+    used, saved = upload.options.profile, upload.options.save_profile
+    if used is not None and profiles.get(upload.tenant_id, used) is None:
+        raise RequestRefused(file_problem("profile_not_found", name=used), status=422, code="profile_not_found")
+    if saved is not None and profiles.get(upload.tenant_id, saved) is None:
+        require_room(upload.tenant_id, profiles)
 
 
 def _count(identity: Identity, limiter: RateLimiter, settings: Settings) -> Allowance:

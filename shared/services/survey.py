@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from shared.domain.problems import file_refusal
 from shared.domain.upload import SourceObject, Upload
 from shared.formats.delimited import LineTooLong
+from shared.services.choices import Choices
 from shared.services.ports import Objects
 from shared.services.survey_json import survey_json
 from shared.services.survey_text import survey_text
@@ -17,13 +18,13 @@ from shared.services.tally import Survey, rejected
 _SURVEYS = {"csv": survey_text, "json": survey_json, "excel": survey_workbook}
 
 
-def survey_file(upload: Upload, source: SourceObject, objects: Objects, chunk_bytes: int) -> Survey:
+def survey_file(upload: Upload, choices: Choices, source: SourceObject, objects: Objects, chunk_bytes: int) -> Survey:
     """Read a file as a stream, as often as its format asks for; memory does not grow with it.
 
     Raises UploadRejected for a file that cannot be imported.
     """
     with _readable():
-        survey = _SURVEYS[upload.options.import_type](upload, source, objects, chunk_bytes)
+        survey = _SURVEYS[upload.options.import_type](upload, choices, source, objects, chunk_bytes)
     if not survey.chunks:
         raise rejected(file_refusal("file_no_records"))
     return survey

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 from shared.columnar.evidence import CellStyles, TextNumbers
 from shared.domain import object_keys
-from shared.domain.headers import field_of
 from shared.domain.upload import SourceObject, Upload
 from shared.formats.compression import is_gzip
 from shared.formats.delimited import TextRecord
 from shared.formats.json_records import JsonRecords, read_json_records
 from shared.formats.tables import Shape
 from shared.formats.text_lines import HEAD_BYTES
+from shared.services.choices import Choices
 from shared.services.ports import Objects
 from shared.services.staging import STAGED_DIALECT, stage
-from shared.services.tally import Survey, Tally, given_fields, map_columns, open_source
+from shared.services.tally import Survey, Tally, map_columns, open_source
 
 
-def survey_json(upload: Upload, source: SourceObject, objects: Objects, chunk_bytes: int) -> Survey:
+def survey_json(upload: Upload, choices: Choices, source: SourceObject, objects: Objects, chunk_bytes: int) -> Survey:
     """Read the file once; a second time where texts in a column of numbers prove a decimal comma.
 
     Then the column's numbers are staged with a comma, as the texts beside them have it.
@@ -28,7 +27,7 @@ def survey_json(upload: Upload, source: SourceObject, objects: Objects, chunk_by
         packed = is_gzip(stream.read())
     commas: frozenset[int] = frozenset()
     while True:
-        texts = TextNumbers(partial(field_of, mapping=given_fields(upload.options)))
+        texts = TextNumbers(choices.fields_of)
         with open_source(source, objects, packed=packed) as stream:
             records = read_json_records(stream)
             prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
@@ -36,11 +35,12 @@ def survey_json(upload: Upload, source: SourceObject, objects: Objects, chunk_by
             chunks = list(stage(rows, objects, prefix=prefix, part_bytes=chunk_bytes))
         header = list(records.columns)
         shape = Shape(columns=len(header), fewest=1, numbered=True)
-        tally = Tally(STAGED_DIALECT, shape, map_columns(header, upload.options), texts.by_position)
+        chosen = choices.complete(header)
+        tally = Tally(STAGED_DIALECT, shape, map_columns(header, chosen.options), texts.by_position)
         for chunk in chunks:
             with objects.open_read(str(chunk.part)) as stream:
                 tally.see(stream.read(), chunk.first_line)
-        styles = tally.evidence.decide(upload.options)
+        styles = tally.evidence.decide(chosen.options, chosen.profile)
         wanted = frozenset(styles.comma_columns if isinstance(styles, CellStyles) else ())
         if wanted <= commas:
             return Survey(
@@ -51,6 +51,7 @@ def survey_json(upload: Upload, source: SourceObject, objects: Objects, chunk_by
                 evidence=tally.evidence,
                 chunks=chunks,
                 decisions=records.decisions,
+                chosen=chosen,
             )
         commas = wanted
 

@@ -21,6 +21,7 @@ from shared.formats.compression import open_gzip
 from shared.formats.delimited import TextRecord
 from shared.formats.preamble import MOST_TOTALS_ROWS, totals_below
 from shared.formats.tables import Shape, TextTable, read_table
+from shared.services.choices import Chosen, given_fields
 from shared.services.ports import Objects
 
 MAX_UNPACKED_BYTES = 5 << 30
@@ -41,6 +42,9 @@ class Survey:
     evidence: FileEvidence
     chunks: list[Chunk]
     decisions: list[Decision]
+    chosen: Chosen
+    written: Dialect | None = None
+    """How a text file is written; `dialect` is how its chunks are read."""
 
     @property
     def records(self) -> int:
@@ -58,11 +62,6 @@ def open_source(source: SourceObject, objects: Objects, *, packed: bool) -> Iter
     """The bytes of a file from the first on, unpacked."""
     with objects.open_range(source, 0, source.size) as stream:
         yield open_gzip(stream, limit=MAX_UNPACKED_BYTES) if packed else stream
-
-
-def given_fields(options: UploadOptions) -> dict[str, str | None]:
-    """The caller's mapping with fields in snake_case."""
-    return {column: field_name(name) if name else None for column, name in options.mapping.items()}
 
 
 def map_columns(header: list[str], options: UploadOptions) -> ColumnMapping:

@@ -1,0 +1,45 @@
+"""What may be chosen for a source's files, checked at the door, for uploads and profiles alike."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from pydantic import field_validator
+
+from shared.domain.record import ProductionRecord
+from shared.domain.upload import FileChoices
+
+MAX_HEADER_CHARACTERS = 32_768
+"""Longer than any real header (91 columns of the source system have about 1,500), and fits a table's item."""
+
+_API_FIELDS = frozenset(field.alias or name for name, field in ProductionRecord.model_fields.items())
+
+
+class CheckedChoices(FileChoices):
+    """Choices from outside: their zones and fields are there, and they fit what is kept of them."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None and name not in available_timezones():
+            raise ValueError("is no IANA time zone; write it like Europe/Berlin")
+        return name
+
+    @field_validator("defaults")
+    @classmethod
+    def _known_fields(cls, defaults: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(defaults.keys() - _API_FIELDS):
+            raise ValueError(f"names no field of a record: {', '.join(unknown)}; there are {', '.join(_API_FIELDS)}")
+        return defaults
+
+    @field_validator("mapping")
+    @classmethod
+    def _to_known_fields(cls, mapping: dict[str, str | None]) -> dict[str, str | None]:
+        if sum(map(len, mapping)) > MAX_HEADER_CHARACTERS:
+            raise ValueError(f"is too long: the headers in it may have {MAX_HEADER_CHARACTERS:,} characters in all")
+        fields = [field for field in mapping.values() if field is not None]
+        if unknown := sorted(set(fields) - _API_FIELDS):
+            raise ValueError(f"names no field of a record: {', '.join(unknown)}; there are {', '.join(_API_FIELDS)}")
+        if twice := sorted({field for field in fields if fields.count(field) > 1}):
+            raise ValueError(f"gives a field twice: {', '.join(twice)}")
+        return mapping

@@ -1,0 +1,121 @@
+"""What is chosen for a file: by the caller, and else by a profile of the tenant.
+
+The caller's own choice goes first, then the profile that the caller names, and where none is named the one whose
+header the file has. How cells, text and sheet are written is the file's own to say: there a profile helps only with
+what stays open, see `FileEvidence.decide` and the surveys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from shared.domain.headers import field_of, normalize_header
+from shared.domain.problems import file_problem
+from shared.domain.profile import Profile
+from shared.domain.record import field_name
+from shared.domain.upload import Decision, FileChoices, UploadOptions
+from shared.errors import UploadRejected
+
+AS_PROFILE = "as the profile has it"
+"""The evidence of what a profile decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What holds for a file with a certain header: `options` completed by the profile, where there is one."""
+
+    options: UploadOptions
+    profile: Profile | None = None
+    decisions: tuple[Decision, ...] = ()
+
+
+class Choices:
+    """The caller's choices and the profiles that may complete them, the most recently changed first.
+
+    Raises UploadRejected where the caller names a profile that is not among `profiles`.
+    """
+
+    def __init__(self, options: UploadOptions, profiles: Iterable[Profile] = ()) -> None:
+        self.options = options
+        newest = sorted(profiles, key=lambda profile: profile.updated_at, reverse=True)
+        self.profiles: Sequence[Profile] = [profile for profile in newest if options.profile in (None, profile.name)]
+        if options.profile is not None and not self.profiles:
+            raise UploadRejected(file_problem("profile_not_found", name=options.profile), code="profile_not_found")
+        self._mapped: dict[str, set[str]] = {}
+        for choices in (options, *self.profiles):
+            for column, field in given_fields(choices).items():
+                if field:
+                    self._mapped.setdefault(normalize_header(column), set()).add(field)
+
+    @property
+    def known_headers(self) -> frozenset[str]:
+        """Names that columns of the file may have, besides those that are always known."""
+        return frozenset(self.options.mapping).union(*(profile.header for profile in self.profiles))
+
+    def fields_of(self, column: str) -> set[str]:
+        """The fields (snake_case) that a column of this name may be, by its name or any of the profiles."""
+        known = field_of(column, {})
+        return self._mapped.get(normalize_header(column), set()) | ({known} if known else set())
+
+    def profile_of(self, header: Sequence[str]) -> Profile | None:
+        """The profile whose header this is; of several the one that was changed last."""
+        return next((profile for profile in self.profiles if profile.is_of(header)), None)
+
+    def complete(self, header: Sequence[str]) -> Chosen:
+        """What holds for a file with this header."""
+        named = self.options.profile is not None
+        profile = self.profiles[0] if named else self.profile_of(header)
+        if profile is None:
+            return Chosen(self.options.model_copy(update={"identity": self.options.identity or "key"}))
+        evidence = "named by the caller" if named else "the header is that of the profile"
+        if named and not profile.is_of(header):
+            evidence += "; the file's header is another than the profile's"
+        others = [f"“{other.name}”" for other in self.profiles if other is not profile and other.is_of(header)]
+        if others:
+            evidence += f", as it is that of {', '.join(others)}, which were changed before"
+        return _completed(
+            self.options, profile, header, Decision(subject="profile", choice=profile.name, evidence=evidence)
+        )
+
+
+def given_fields(choices: FileChoices) -> dict[str, str | None]:
+    """The mapping with fields in snake_case."""
+    return {column: field_name(name) if name else None for column, name in choices.mapping.items()}
+
+
+def _completed(options: UploadOptions, profile: Profile, header: Sequence[str], used: Decision) -> Chosen:
+    mapping = _mapping(options, profile, header)
+    named = given_fields(FileChoices(mapping=mapping))
+    by_columns = {field_of(column, named) for column in header}
+    defaults = {
+        name: text
+        for name, text in profile.defaults.items()
+        if name not in options.defaults and field_name(name) not in by_columns
+    }
+    changes: dict[str, object] = {
+        "mapping": mapping,
+        "defaults": defaults | options.defaults,
+        "time_zone": options.time_zone or profile.time_zone,
+        "identity": options.identity or profile.identity or "key",
+    }
+    decisions = [used]
+    if options.time_zone is None and profile.time_zone:
+        decisions.append(Decision(subject="time zone", choice=profile.time_zone, evidence=AS_PROFILE))
+    if options.identity is None and profile.identity:
+        decisions.append(Decision(subject="identity", choice=profile.identity, evidence=AS_PROFILE))
+    decisions += [Decision(subject=f"default of {n}", choice=t, evidence=AS_PROFILE) for n, t in defaults.items()]
+    return Chosen(options.model_copy(update=changes), profile, tuple(decisions))
+
+
+def _mapping(options: UploadOptions, profile: Profile, header: Sequence[str]) -> dict[str, str | None]:
+    """The caller's mapping, and the profile's for columns that the file has and of which the caller says nothing."""
+    present = set(map(normalize_header, header))
+    said = set(map(normalize_header, options.mapping))
+    fields = {*filter(None, options.mapping.values()), *options.defaults}
+    added = {
+        column: field
+        for column, field in profile.mapping.items()
+        if normalize_header(column) in present - said and field not in fields
+    }
+    return added | options.mapping
