@@ -13,12 +13,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 from pydantic.alias_generators import to_camel
 
 IMPORTS_PATH = "/api/import/manufacturing-data"
 """Where the import API begins, below the API's URL."""
+
+PROFILES_PATH = "/api/import/profiles"
+"""Where the profiles are, below the API's URL."""
 
 ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 """The statuses after which nothing changes any more."""
@@ -218,10 +222,29 @@ class LinefeedClient:
         """One page of what happened to the upload, oldest first: `{events, pagination}`."""
         return _json(self._send("GET", f"/{upload_id}/audit", params=_page(limit, cursor)))
 
-    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """Send one request to the API, `path` below the imports; an error answer becomes an `ApiError`."""
+    def profiles(self) -> list[Document]:
+        """The tenant's profiles by name, without header, mapping and defaults."""
+        listed: list[Document] = _json(self._send("GET", "", base=PROFILES_PATH))["profiles"]
+        return listed
+
+    def profile(self, name: str) -> Document:
+        """One profile; its `revision` is what `put_profile` and `delete_profile` may name."""
+        return _json(self._send("GET", _named(name), base=PROFILES_PATH))
+
+    def put_profile(self, name: str, profile: Mapping[str, Any], *, revision: str | None = None) -> Document:
+        """Create or replace a profile; where a `revision` is named, only in its place."""
+        return _json(
+            self._send("PUT", _named(name), base=PROFILES_PATH, json=dict(profile), headers=_if_match(revision))
+        )
+
+    def delete_profile(self, name: str, *, revision: str | None = None) -> None:
+        """Delete a profile; where a `revision` is named, only that one. Harmless when repeated without one."""
+        self._send("DELETE", _named(name), base=PROFILES_PATH, headers=_if_match(revision))
+
+    def _send(self, method: str, path: str, *, base: str = IMPORTS_PATH, **request: Any) -> httpx.Response:
+        """Send one request to the API, `path` below `base`; an error answer becomes an `ApiError`."""
         try:
-            answer = self._api.request(method, IMPORTS_PATH + path, **request)
+            answer = self._api.request(method, base + path, **request)
         except httpx.TransportError as error:
             raise Unreachable(f"No answer from {self._api.base_url}: {_described(error)}") from error
         if answer.is_error:
@@ -267,6 +290,16 @@ def _page(limit: int | None, cursor: str | None) -> dict[str, str]:
     """The query of a paged request."""
     query = {"limit": str(limit) if limit is not None else None, "cursor": cursor}
     return {name: value for name, value in query.items() if value is not None}
+
+
+def _named(name: str) -> str:
+    """A name as a part of an address."""
+    return f"/{quote(name, safe='')}"
+
+
+def _if_match(revision: str | None) -> dict[str, str]:
+    """The condition that a resource still is of this revision."""
+    return {} if revision is None else {"If-Match": f'"{revision}"'}
 
 
 def _json(answer: httpx.Response) -> Document:

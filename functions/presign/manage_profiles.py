@@ -53,7 +53,7 @@ def put_one(name: str) -> Response[str]:
     profile, created = put_profile(
         unquote(name), text_body(app), _condition(), identity, profiles=wiring.profiles(), clock=wiring.clock
     )
-    logger.info("profile saved", profile=profile.name, revision=profile.revision, created=created)
+    logger.info("profile saved", profile=profile.name, revision=profile.revision, replaced=not created)
     return _shown(HTTPStatus.CREATED if created else HTTPStatus.OK, profile)
 
 

@@ -31,6 +31,8 @@ _OPTIONS = (
     "dry_run",
     "on_error",
     "max_errors",
+    "profile",
+    "save_profile",
     "time_zone",
     "encoding",
     "decimal_mark",
@@ -87,6 +89,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="write no record, and tell what would have come of it")
     parser.add_argument("--on-error", choices=("skip", "abort"), help="abort: one refused row, and nothing goes in")
     parser.add_argument("--max-errors", type=int, metavar="N", help="stop when more rows than this were refused")
+    parser.add_argument(
+        "--profile", metavar="NAME", help="the profile to read the file by (default: that of its header)"
+    )
+    parser.add_argument("--save-profile", metavar="NAME", help="save what is chosen and found under this name")
     parser.add_argument("--time-zone", metavar="ZONE", help="of timestamps without one, such as Europe/Berlin")
     parser.add_argument("--encoding", metavar="NAME", help="of the file's text, such as windows-1250")
     parser.add_argument("--decimal-mark", choices=(".", ","), help="of the file's numbers")

@@ -45,14 +45,13 @@ class DynamoProfiles:
         condition = "attribute_not_exists(profileName)" if replacing is None else "revision = :revision"
         return self._write("put_item", condition, replacing, Item=to_item(item))
 
-    def delete(self, tenant_id: str, name: str, *, revision: str | None = None) -> bool:
-        """Delete a profile, of any revision where none is named; False when the present one has another."""
-        condition = revision and "attribute_not_exists(profileName) OR revision = :revision"
+    def delete(self, tenant_id: str, name: str, *, revision: str) -> bool:
+        """Delete this revision of a profile; False when the present one has another."""
+        condition = "attribute_not_exists(profileName) OR revision = :revision"
         return self._write("delete_item", condition, revision, Key=_key(tenant_id, name))
 
-    def _write(self, call: str, condition: str | None, revision: str | None, **request: Any) -> bool:
-        if condition:
-            request["ConditionExpression"] = condition
+    def _write(self, call: str, condition: str, revision: str | None, **request: Any) -> bool:
+        request["ConditionExpression"] = condition
         if revision is not None:
             request["ExpressionAttributeValues"] = to_item({":revision": revision})
         try:

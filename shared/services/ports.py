@@ -78,8 +78,8 @@ class Profiles(Protocol):
         False, and nothing is changed, when the present one is another.
         """
 
-    def delete(self, tenant_id: str, name: str, *, revision: str | None = None) -> bool:
-        """Delete a profile, whichever revision it is where None is named; one that is not there is left alone.
+    def delete(self, tenant_id: str, name: str, *, revision: str) -> bool:
+        """Delete this revision of a profile; harmless when there is none any more.
 
         False, and nothing is changed, when the present one has another revision.
         """

@@ -97,13 +97,12 @@ def delete_profile(name: str, condition: Condition, identity: Identity, *, profi
     Raises RequestRefused 412 where the condition does not hold.
     """
     known = _known_name(name)
-    present = profiles.get(identity.tenant_id, known) if known else None
-    condition.check(present)
-    if present is None:
-        return
-    revision = present.revision if condition.if_match else None
-    if not profiles.delete(identity.tenant_id, present.name, revision=revision):
-        condition.check(profiles.get(identity.tenant_id, present.name))
+    for _ in range(_ATTEMPTS):
+        present = profiles.get(identity.tenant_id, known) if known else None
+        condition.check(present)
+        if present is None or profiles.delete(identity.tenant_id, present.name, revision=present.revision):
+            return
+    raise _too_busy()
 
 
 def require_room(tenant_id: str, profiles: Profiles) -> None:
@@ -151,7 +150,11 @@ def _store(
         profile = _next(name, content, present, user_id, clock())
         if profiles.put(tenant_id, profile, replacing=present.revision if present else None):
             return profile, present is None
-    raise TransientError("Many have changed the profile at the same time")
+    raise _too_busy()
+
+
+def _too_busy() -> TransientError:
+    return TransientError("Many have changed the profile at the same time")
 
 
 def _next(name: str, content: ProfileContent, present: Profile | None, user_id: str, now: datetime) -> Profile:

@@ -76,7 +76,10 @@ def test_only_functions_of_the_database_read_its_secret(templates: Templates) ->
         for action, resource in templates.may(name):
             if action == "secretsmanager:GetSecretValue":
                 readers[next(prefix for prefix in readers if resource.startswith(prefix))].add(name)
-    assert readers == {"<DatabaseSecret": _DATABASE_FUNCTIONS, "<AuthSecret": {"start_upload", "read_status"}}
+    assert readers == {
+        "<DatabaseSecret": _DATABASE_FUNCTIONS,
+        "<AuthSecret": {"start_upload", "manage_profiles", "read_status"},
+    }
 
 
 def test_only_the_dispatcher_starts_executions(templates: Templates) -> None:
@@ -97,7 +100,31 @@ def test_the_state_machine_reads_the_plans_alone(templates: Templates) -> None:
     assert read == {"work/*"}
 
 
-@pytest.mark.parametrize("action", ["dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:BatchWriteItem"])
-def test_no_function_scans_or_deletes_items(templates: Templates, action: str) -> None:
-    """Items end by TTL, and every read names a key."""
+@pytest.mark.parametrize("action", ["dynamodb:Scan", "dynamodb:BatchWriteItem"])
+def test_no_function_scans_or_writes_in_bulk(templates: Templates, action: str) -> None:
+    """Every read and write names a key."""
     assert not [name for name in templates.functions() if action in dict(templates.may(name))]
+
+
+def test_nothing_but_a_profile_is_ever_deleted(templates: Templates) -> None:
+    """And only where a person asks for it; all other items end by TTL."""
+    deleted = {
+        (name, resource.partition("<TablesProfiles")[1])
+        for name in templates.functions()
+        for action, resource in templates.may(name)
+        if action == "dynamodb:DeleteItem"
+    }
+    assert deleted == {("manage_profiles", "<TablesProfiles")}
+
+
+def test_an_import_adds_profiles_and_deletes_none(templates: Templates) -> None:
+    """Who may do what with them: the door only looks whether one is there."""
+    allowed = {
+        name: {action for action, resource in templates.may(name) if resource.startswith("<TablesProfiles")}
+        for name in templates.functions()
+    }
+    assert {name: actions for name, actions in allowed.items() if actions} == {
+        "start_upload": {"dynamodb:GetItem", "dynamodb:Query"},
+        "plan_import": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"},
+        "manage_profiles": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"},
+    }
