@@ -12,13 +12,16 @@ from dataclasses import dataclass
 
 from shared.domain.headers import field_of, normalize_header
 from shared.domain.problems import file_problem
-from shared.domain.profile import Profile
+from shared.domain.profile import Profile, fingerprint_of
 from shared.domain.record import field_name
 from shared.domain.upload import Decision, FileChoices, UploadOptions
 from shared.errors import UploadRejected
 
 AS_PROFILE = "as the profile has it"
 """The evidence of what a profile decided."""
+
+_MOST_TOLD = 5
+_SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ class Choices:
 
     def profile_of(self, header: Sequence[str]) -> Profile | None:
         """The profile whose header this is; of several the one that was changed last."""
-        return next((profile for profile in self.profiles if profile.is_of(header)), None)
+        kind = fingerprint_of(header)
+        return next((profile for profile in self.profiles if profile.fingerprint == kind), None)
 
     def complete(self, header: Sequence[str]) -> Chosen:
         """What holds for a file with this header."""
@@ -73,7 +77,8 @@ class Choices:
             evidence += "; the file's header is another than the profile's"
         others = [f"“{other.name}”" for other in self.profiles if other is not profile and other.is_of(header)]
         if others:
-            evidence += f", as it is that of {', '.join(others)}, which were changed before"
+            more = f" and {len(others) - _MOST_TOLD} more" if len(others) > _MOST_TOLD else ""
+            evidence += f", as it is of {', '.join(others[:_MOST_TOLD])}{more}, changed before it"
         return _completed(
             self.options, profile, header, Decision(subject="profile", choice=profile.name, evidence=evidence)
         )
@@ -104,7 +109,10 @@ def _completed(options: UploadOptions, profile: Profile, header: Sequence[str], 
         decisions.append(Decision(subject="time zone", choice=profile.time_zone, evidence=AS_PROFILE))
     if options.identity is None and profile.identity:
         decisions.append(Decision(subject="identity", choice=profile.identity, evidence=AS_PROFILE))
-    decisions += [Decision(subject=f"default of {n}", choice=t, evidence=AS_PROFILE) for n, t in defaults.items()]
+    decisions += [
+        Decision(subject=f"default of {name}", choice=text[:_SHOWN_CHARACTERS], evidence=AS_PROFILE)
+        for name, text in defaults.items()
+    ]
     return Chosen(options.model_copy(update=changes), profile, tuple(decisions))
 
 

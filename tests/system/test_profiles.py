@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from local.client import ApiError
-from tests.driving import Person, csv_bytes, outcome
+from shared.domain.profile import MOST_PROFILES
+from tests.driving import Person, csv_bytes, outcome, rows
 
 New = Callable[..., Person]
 Query = Callable[..., list[list[Any]]]
@@ -48,7 +49,12 @@ def test_the_second_file_of_a_kind_needs_no_choice(person: Person, new_person: N
     assert asked["failure"]["code"] == "file_columns_missing"
     asked = person.import_file(export(columns), mapping=MAPPING, decimal_mark=",")
     assert asked["failure"]["code"] == "column_date_ambiguous"
-    answers = {"mapping": MAPPING, "decimal_mark": ",", "date_order": "DMY", "time_zone": "Europe/Berlin"}
+    answers: dict[str, Any] = {
+        "mapping": MAPPING,
+        "decimal_mark": ",",
+        "date_order": "DMY",
+        "time_zone": "Europe/Berlin",
+    }
     first = person.import_file(export(columns), save_profile=name, **answers)
     assert outcome(first) == (12, 12, 0, 0)
     assert decisions(first)["saved profile"][0] == name
@@ -78,7 +84,12 @@ def test_the_second_file_of_a_kind_needs_no_choice(person: Person, new_person: N
 def test_an_edit_changes_how_the_next_file_goes_in(person: Person, query: Query) -> None:
     """As it was read, changed and put back; a change that somebody else made in between is not lost."""
     columns, name = header(), f"Süd {uuid.uuid4().hex[:8]}"
-    answers = {"mapping": MAPPING, "decimal_mark": ",", "date_order": "DMY", "time_zone": "Europe/Berlin"}
+    answers: dict[str, Any] = {
+        "mapping": MAPPING,
+        "decimal_mark": ",",
+        "date_order": "DMY",
+        "time_zone": "Europe/Berlin",
+    }
     person.import_file(export(columns), save_profile=name, dry_run=True, **answers)
     profile = person.client.profile(name)
     assert profile["header"] == columns
@@ -180,6 +191,34 @@ def test_profiles_are_for_those_who_may_import(new_person: New, stack: dict[str,
     for method in ("GET", "PUT", "DELETE"):
         answer = httpx.request(method, f"{stack['apiUrl']}/api/import/profiles/{name}", trust_env=False)
         assert answer.status_code == 401
+
+
+def test_a_tenant_has_so_many_profiles(new_person: New) -> None:
+    """One too many is refused at the door; where the last place was taken since, the import goes on without saving."""
+    person = new_person(f"tenant-{uuid.uuid4().hex[:8]}")
+    for n in range(MOST_PROFILES - 1):
+        person.client.put_profile(f"profile {n}", {"header": [f"column {n}"]})
+    path = person.file(csv_bytes(rows(3)))
+    late = person.client.start_upload(path, work_unit_id=person.work_unit, save_profile="late")
+    person.client.put_profile("the last", {"header": ["a"]})
+    full = (409, "too_many_profiles")
+    assert refusal(lambda: person.client.put_profile("one more", {"header": ["a"]})) == full
+    assert refusal(lambda: person.send(csv_bytes(rows(1)), "other.csv", save_profile="one more")) == full
+    person.client.send_file(late, path)
+    upload = person.client.wait(late["uploadId"], timeout=90)["upload"]
+    assert outcome(upload) == (3, 3, 0, 0)
+    assert "100 profiles" in decisions(upload)["profile"][1]
+    assert upload["decisions"][-1]["choice"] == "late was not saved"
+    assert person.import_file(csv_bytes(rows(3)), save_profile="the last")["decisions"][-1]["choice"] == "the last"
+    assert len(person.client.profiles()) == MOST_PROFILES
+    summary = next(one for one in person.client.profiles() if one["name"] == "profile 7")
+    assert (summary["columns"], "header" in summary) == (1, False)
+
+
+@pytest.mark.parametrize("option", ["profile", "save_profile"])
+def test_a_name_that_no_profile_can_have_is_refused_at_the_door(person: Person, option: str) -> None:
+    """Before any byte is sent."""
+    assert refusal(lambda: person.send(csv_bytes(rows(1)), **{option: "a/b"})) == (422, "request_invalid")
 
 
 def test_who_changed_a_profile_is_logged(new_person: New, logs: Callable[[str], str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.client import IMPORTS_PATH, ApiError, LinefeedClient, StorageError, Unreachable, WaitTimeout
+from local.client import IMPORTS_PATH, PROFILES_PATH, ApiError, LinefeedClient, StorageError, Unreachable, WaitTimeout
 
 STORAGE_ERROR = "<Error><Code>EntityTooLarge</Code><Message>Too many bytes</Message><RequestId>1</RequestId></Error>"
 
@@ -73,7 +73,7 @@ def peer() -> Iterator[Peer]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        do_GET = do_POST = _answer  # noqa: N815 - the base class's names
+        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the base class's names
 
         def log_message(self, *_: object) -> None:
             """Keep quiet."""
@@ -135,6 +135,18 @@ def test_an_upload_is_announced_with_what_the_caller_chose(peer: Peer, client: L
         "timeZone": "Europe/Berlin",
         "defaults": {"siteName": "Köln"},
     }
+
+
+def test_a_profile_is_found_under_its_name_and_changed_on_condition(peer: Peer, client: LinefeedClient) -> None:
+    """A name may hold spaces and letters of any alphabet; the revision that was read goes along."""
+    peer.answers = [Answer({"name": "Süd 1"})]
+    client.profile("Süd 1")
+    client.put_profile("Süd 1", {"header": ["a"]}, revision="r1")
+    client.put_profile("Süd 1", {"header": ["a"]})
+    client.delete_profile("Süd 1", revision="r2")
+    path = f"{PROFILES_PATH}/S%C3%BCd%201"
+    assert peer.requests == [("GET", path), ("PUT", path), ("PUT", path), ("DELETE", path)]
+    assert [headers.get("if-match") for headers in peer.headers] == [None, '"r1"', None, '"r2"']
 
 
 def test_the_file_is_the_last_part_of_the_form(peer: Peer, client: LinefeedClient, file: Path) -> None:

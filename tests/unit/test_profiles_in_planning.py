@@ -168,7 +168,7 @@ def test_of_several_the_one_that_was_changed_last_is_taken() -> None:
     """And the others are told."""
     found = Import(csv(ROW), made("old", day=1), made("new", day=3), made("older", day=0))
     assert found.decision("profile").choice == "new"
-    assert "“old”, “older”" in found.decision("profile").evidence
+    assert found.decision("profile").evidence.endswith("of “old”, “older”, changed before it")
 
 
 @pytest.mark.parametrize(
@@ -288,8 +288,8 @@ def workbook(**sheets: list[list[Any]]) -> bytes:
     return out.getvalue()
 
 
-TABLE = [HEADER.split(","), ["2026-03-01T10:00:00Z", "Press 1", 5, 0.9]]
-LONGER = [*TABLE, ["2026-03-01T11:00:00Z", "Press 2", 5, 0.9]]
+TABLE: list[list[Any]] = [HEADER.split(","), ["2026-03-01T10:00:00Z", "Press 1", 5, 0.9]]
+LONGER: list[list[Any]] = [*TABLE, ["2026-03-01T11:00:00Z", "Press 2", 5, 0.9]]
 
 
 def test_a_sheet_that_might_be_meant_is_the_profiles_to_choose() -> None:
@@ -305,7 +305,7 @@ def test_a_sheet_that_might_be_meant_is_the_profiles_to_choose() -> None:
 
 def test_texts_among_typed_numbers_are_read_by_the_profile() -> None:
     """In a workbook and in JSON, whose columns are known only at its end."""
-    rows = [*TABLE, ["2026-03-01T11:00:00Z", "Press 2", "1.234", 0.9]]
+    rows: list[list[Any]] = [*TABLE, ["2026-03-01T11:00:00Z", "Press 2", "1.234", 0.9]]
     found = Import(workbook(A=rows), made(decimal_mark=","), import_type="excel")
     assert found.values("good_parts") == ["5", "1234"]
     lines = ['{"Wann": "2026-03-01T10:00:00Z", "Wer": "m", "Menge": "1.234", "Anteil": 0.9}',
@@ -339,3 +339,16 @@ def test_a_profile_never_changes_what_a_file_proves(order: Any, mark: Any, scale
     with_profile = Import(csv(*rows), made(date_order=order, decimal_mark=mark, ratio_scale=scale, time_zone="UTC"))
     assert with_profile.rows == alone.rows
     assert with_profile.refused == alone.refused
+
+
+def test_planning_again_with_what_was_saved_changes_nothing() -> None:
+    """As when the step that saved the profile is repeated: the file is read alike."""
+    data = "Wann;Wer;Menge;Anteil\n03/04/2026 10:00;Süd;1.234;85\n".encode("cp1252")
+    options: dict[str, Any] = {"mapping": MAPPING, "time_zone": "UTC", "date_order": "DMY", "decimal_mark": ","}
+    first = Import(data, **options)
+    again = Import(data, made(**dict(first.draft.found)), **options)
+    assert again.draft.plan == first.draft.plan
+    assert (again.rows, again.refused) == (first.rows, first.refused)
+    assert again.draft.found == first.draft.found
+    later = Import(data, made(**dict(first.draft.found)))
+    assert (later.rows, later.draft.found) == (first.rows, first.draft.found)
