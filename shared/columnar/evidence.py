@@ -27,7 +27,7 @@ _TIME = r"^(\S+)[T ]\s*[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?$"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the cells show by themselves, alike in all columns; None where they leave it open or differ."""
+    """What the cells show by themselves, in every column that shows it; None where none does or they differ."""
 
     decimal_mark: DecimalMark | None
     date_order: DateOrder | None
@@ -166,8 +166,9 @@ class TextNumbers:
 
 
 def _only(values: Collection[_T | None]) -> _T | None:
-    """The value that all are; None where they differ."""
-    return next(iter(values)) if len(set(values)) == 1 else None
+    """The value that all are that are one; None where there is none, or they differ."""
+    found = set(values) - {None}
+    return found.pop() if len(found) == 1 else None
 
 
 def _written(style: NumberStyle) -> str:

@@ -341,6 +341,15 @@ def test_a_profile_never_changes_what_a_file_proves(order: Any, mark: Any, scale
     assert with_profile.refused == alone.refused
 
 
+def test_columns_that_show_nothing_leave_it_to_the_others() -> None:
+    """And columns that differ leave it open."""
+    header = "timestamp,machineName,availability,quality,oee"
+    zeros = Import(csv("2026-03-01T10:00:00Z,m,85,0,0", header=header))
+    assert zeros.draft.found.ratio_scale == "percent"
+    both = Import(csv("2026-03-01T10:00:00Z,m,85,0.9,0", header=header))
+    assert both.draft.found.ratio_scale is None
+
+
 def test_planning_again_with_what_was_saved_changes_nothing() -> None:
     """As when the step that saved the profile is repeated: the file is read alike."""
     data = "Wann;Wer;Menge;Anteil\n03/04/2026 10:00;Süd;1.234;85\n".encode("cp1252")
