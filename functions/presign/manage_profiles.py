@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -40,18 +39,20 @@ def get_profiles() -> Response[str]:
 @app.get(f"{BASE}/<name>")
 def get_profile(name: str) -> Response[str]:
     """One profile."""
+    del name
     correlation_id(app)
     identity = identify(app, Permission.READ)
-    return _shown(HTTPStatus.OK, find_profile(identity, unquote(name), wiring.profiles()))
+    return _shown(HTTPStatus.OK, find_profile(identity, _name(), wiring.profiles()))
 
 
 @app.put(f"{BASE}/<name>")
 def put_one(name: str) -> Response[str]:
     """Create a profile (201) or replace it (200), on the conditions of If-Match and If-None-Match."""
+    del name
     correlation_id(app)
     identity = identify(app, Permission.IMPORT)
     profile, created = put_profile(
-        unquote(name), text_body(app), _condition(), identity, profiles=wiring.profiles(), clock=wiring.clock
+        _name(), text_body(app), _condition(), identity, profiles=wiring.profiles(), clock=wiring.clock
     )
     logger.info("profile saved", profile=profile.name, revision=profile.revision, replaced=not created)
     return _shown(HTTPStatus.CREATED if created else HTTPStatus.OK, profile)
@@ -60,11 +61,17 @@ def put_one(name: str) -> Response[str]:
 @app.delete(f"{BASE}/<name>")
 def delete_one(name: str) -> Response[str]:
     """Delete a profile: 204, also where there is none any more."""
+    del name
     correlation_id(app)
     identity = identify(app, Permission.IMPORT)
-    delete_profile(unquote(name), _condition(), identity, profiles=wiring.profiles())
-    logger.info("profile deleted", profile=unquote(name))
+    if delete_profile(_name(), _condition(), identity, profiles=wiring.profiles()):
+        logger.info("profile deleted", profile=_name())
     return Response(status_code=int(HTTPStatus.NO_CONTENT), headers={"Cache-Control": "no-store"})
+
+
+def _name() -> str:
+    """The profile's name as API Gateway has decoded it; what the router took from the path may be decoded or not."""
+    return (app.current_event.path_parameters or {}).get("name", "")
 
 
 def _condition() -> Condition:

@@ -91,8 +91,8 @@ def save_profile(
     return _store(tenant_id, name, content, user_id, profiles=profiles, clock=clock, check=lambda _: None)[0]
 
 
-def delete_profile(name: str, condition: Condition, identity: Identity, *, profiles: Profiles) -> None:
-    """Delete the tenant's profile; one that is not there is left alone, so that a repeat is harmless.
+def delete_profile(name: str, condition: Condition, identity: Identity, *, profiles: Profiles) -> bool:
+    """Delete the tenant's profile; False where there is none, so that a repeat is harmless.
 
     Raises RequestRefused 412 where the condition does not hold.
     """
@@ -100,8 +100,10 @@ def delete_profile(name: str, condition: Condition, identity: Identity, *, profi
     for _ in range(_ATTEMPTS):
         present = profiles.get(identity.tenant_id, known) if known else None
         condition.check(present)
-        if present is None or profiles.delete(identity.tenant_id, present.name, revision=present.revision):
-            return
+        if present is None:
+            return False
+        if profiles.delete(identity.tenant_id, present.name, revision=present.revision):
+            return True
     raise _too_busy()
 
 

@@ -193,6 +193,30 @@ def test_profiles_are_for_those_who_may_import(new_person: New, stack: dict[str,
         assert answer.status_code == 401
 
 
+@pytest.mark.parametrize(
+    "name", ["%2E%2E", "a%2Fb", "%00", "x" * 3000, "a%25b", "a%2520b", "e%CC%81", "%FF", "-a", "%20", "a%0Ab"]
+)
+def test_an_odd_name_is_refused_and_never_found(stack: dict[str, Any], token: Callable[..., str], name: str) -> None:
+    """In the shape of every error, whatever an address can carry."""
+    headers = {"Authorization": f"Bearer {token('tenant-odd')}"}
+    with httpx.Client(base_url=stack["apiUrl"], headers=headers, trust_env=False) as client:
+        path = f"/api/import/profiles/{name}"
+        assert client.get(path).status_code == 404
+        assert client.put(path, json={"header": ["a"]}).status_code in (404, 422)
+        assert client.delete(path).status_code in (204, 404)
+        assert client.get("/api/import/profiles").json() == {"profiles": []}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff", b"[]", b"null", b'{"header": NaN}', b'{"header": ["\\ud800"]}', b"[" * 9999]
+)
+def test_a_body_that_is_no_profile_is_refused(stack: dict[str, Any], token: Callable[..., str], body: bytes) -> None:
+    """Also what is no JSON, or no text."""
+    headers = {"Authorization": f"Bearer {token('tenant-odd')}"}
+    answer = httpx.put(f"{stack['apiUrl']}/api/import/profiles/odd", content=body, headers=headers, trust_env=False)
+    assert (answer.status_code, answer.json()["error"]) == (422, "request_invalid")
+
+
 def test_a_tenant_has_so_many_profiles(new_person: New) -> None:
     """One too many is refused at the door; where the last place was taken since, the import goes on without saving."""
     person = new_person(f"tenant-{uuid.uuid4().hex[:8]}")

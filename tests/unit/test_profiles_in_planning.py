@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -361,3 +362,25 @@ def test_planning_again_with_what_was_saved_changes_nothing() -> None:
     assert again.draft.found == first.draft.found
     later = Import(data, made(**dict(first.draft.found)))
     assert (later.rows, later.draft.found) == (first.rows, first.draft.found)
+
+
+ODD_TEXT = st.text(alphabet=st.sampled_from('Wane,;|\t"\n\r1/2. ÄÖ¿ř'), max_size=60)
+
+
+@given(
+    text=ODD_TEXT,
+    codec=st.sampled_from(["utf-8", "cp1250", "cp852", "mac-roman", "utf-16"]),
+    encoding=st.sampled_from([None, "cp1250", "mac-roman", "utf-16", "utf-7", "shift_jis", "nothing", "idna"]),
+    delimiter=st.sampled_from([None, ",", ";", "\t", "|"]),
+    named=st.booleans(),
+    kind=st.sampled_from(["csv", "json", "excel"]),
+)
+def test_no_profile_makes_planning_fail_otherwise_than_by_the_file(
+    text: str, codec: str, encoding: Any, delimiter: Any, named: bool, kind: str
+) -> None:
+    """Whatever is in a profile and in a file: it is read, or refused with a code."""
+    data = f"{HEADER.replace(',', delimiter or ',')}\n{ROW}\n{text}\n".encode(codec, "replace")
+    profile = made(encoding=encoding, delimiter=delimiter, sheet="A", date_order="DMY", defaults={"shift": "1"})
+    with suppress(UploadRejected):
+        found = Import(data, profile, made("x", header="Wann,b"), import_type=kind, profile="MES" if named else None)
+        assert found.rows or found.refused
