@@ -70,7 +70,10 @@ def _write_refused(client: LinefeedClient, outcome: Outcome, target: Path) -> No
     """All refused rows of an upload; raises ClientError."""
     is_workbook = target.suffix.lower() == ".xlsx"
     download = client.download_refused_xlsx if is_workbook else client.download_refused_csv
-    download(outcome.upload_id, target)
+    try:
+        download(outcome.upload_id, target)
+    except OSError as error:
+        raise ClientError(f"The refused rows cannot be written to {target}: {error.strerror}") from error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -149,6 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with LinefeedClient(stack.api_url, stack.token) as client:
             outcome = carry_out(request, client, console)
+            show_outcome(console, outcome)
             if arguments.refused and outcome.totals["refused"]:
                 _write_refused(client, outcome, arguments.refused)
     except ClientError as error:
@@ -157,5 +161,4 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("Stopped watching; what the stack has of the file it goes on with.", file=sys.stderr)
         return 1
-    show_outcome(console, outcome)
     return 1 if outcome.contradictions() else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
@@ -43,17 +43,19 @@ class RefusedRow(Value):
         return " ".join(problem.error for problem in self.errors)
 
 
-def unmended(cells: Sequence[str]) -> Problem | None:
+def unmended(cells: Sequence[str], names: Mapping[int, str]) -> Problem | None:
     """What keeps a row out that comes back in a workbook of refused rows; None where nothing does.
+
+    `names` are what the columns are called in problems, by position.
 
     A workbook gives every row a cell in every column and has no room for very long ones. So what was missing or had
     to be cut is marked there, and a row that still has a mark was not mended.
     """
-    for cell in cells:
+    for position, cell in enumerate(cells):
         if cell == MISSING_CELL:
-            return row_problem("cell_missing", value=cell)
+            return row_problem("cell_missing", field=names.get(position), value=cell)
         if cell.endswith(CUT_END):
-            return row_problem("cell_cut", value=CUT_END.strip())
+            return row_problem("cell_cut", field=names.get(position), value=CUT_END.strip())
     return None
 
 

@@ -109,7 +109,7 @@ class _Styles:
 def _frame(sheet: Sheet) -> tuple[io.BytesIO, _Styles]:
     """The package with all but the rows."""
     workbook = Workbook(write_only=True)
-    worksheet = workbook.create_sheet(_NO_TITLE.sub(" ", sheet.title)[:_MOST_TITLE])
+    worksheet = workbook.create_sheet(_title(sheet.title))
     worksheet.freeze_panes = "A3" if sheet.notice else "A2"
     worksheet.sheet_format.defaultColWidth = _WIDTH
     for position, width in enumerate(sheet.widths, start=1):
@@ -133,17 +133,19 @@ def _frame(sheet: Sheet) -> tuple[io.BytesIO, _Styles]:
     return package, styles
 
 
+def _title(name: str) -> str:
+    """The name as far as Excel takes it for a sheet."""
+    plain = "".join(filter(str.isprintable, _NO_TITLE.sub(" ", name)))
+    return plain[:_MOST_TITLE].strip(" '") or "Sheet"
+
+
 def _written(sheet: Sheet, rows: Iterable[SheetRow], styles: _Styles) -> Iterator[str]:
     """The rows as XML, many at once."""
     names = _ColumnNames()
-    number = 0
-    held: list[str] = []
-    if sheet.notice:
-        number += 1
-        held.append(_row(number, SheetRow([sheet.notice]), names, (styles.notice, styles.notice)))
-    number += 1
-    held.append(_row(number, SheetRow(sheet.header), names, (styles.header, styles.header)))
-    for number, row in enumerate(rows, number + 1):  # noqa: B020 (it counts on)
+    above = [(SheetRow([sheet.notice]), styles.notice)] if sheet.notice else []
+    above.append((SheetRow(sheet.header), styles.header))
+    held = [_row(number, row, names, (style, style)) for number, (row, style) in enumerate(above, start=1)]
+    for number, row in enumerate(rows, start=len(above) + 1):
         held.append(_row(number, row, names, (styles.text, styles.marked)))
         if len(held) == _ROWS_AT_ONCE:
             yield "".join(held)

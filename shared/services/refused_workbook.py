@@ -56,6 +56,7 @@ def keep_workbook(upload: Upload, objects: Objects) -> str:
     fitting = _count_fitting(refused_lines(upload, objects))
     refused = upload.totals.refused if upload.totals else fitting
     sheet = Sheet(
+        # Whoever named a sheet names it again with the same options.
         title=upload.options.sheet or "Refused rows",
         widths=_WIDTHS,
         notice=_notice(fitting, refused) if fitting < refused else None,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
+from zipfile import ZipFile
 
 from shared.columnar.record_fields import RECORD_FIELDS, Kind, RecordField
 from shared.domain.number_style import DIGITS, PLACES
@@ -23,6 +24,7 @@ _TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+_DATED = "docProps/core.xml"
 _TAG = re.compile(r'"[^"]*"')
 _MOST = 10**DIGITS - 1
 _LEAST_POSITIVE = 10**-PLACES
@@ -52,8 +54,14 @@ def make_template(form: Literal["csv", "xlsx"]) -> Template:
     """The template in a format; made once for a process."""
     columns = template_columns()
     data = _csv(columns) if form == "csv" else write_template(columns)
-    tag = hashlib.sha256(repr((form, columns)).encode()).hexdigest()[:16]
+    tag = hashlib.sha256(data if form == "csv" else _content(data)).hexdigest()[:16]
     return Template(f"{_FILE_NAME}.{form}", _TYPES[form], data, tag)
+
+
+def _content(workbook: bytes) -> bytes:
+    """What tells a workbook from another: its parts, but for the one with the date."""
+    with ZipFile(io.BytesIO(workbook)) as package:
+        return repr([(part.filename, part.CRC) for part in package.infolist() if part.filename != _DATED]).encode()
 
 
 def _csv(columns: tuple[TemplateColumn, ...]) -> bytes:

@@ -122,9 +122,10 @@ def test_the_workbook_of_refused_rows_is_fixed_and_goes_in(person: Person, query
 
 
 def test_a_workbook_of_refused_rows_that_comes_back_as_it_is_is_refused_again(
-    person: Person, query: Query, tmp_path: Path
+    new_person: Callable[..., Person], query: Query, tmp_path: Path
 ) -> None:
     """Also where a row had too many or too few cells, or one that is too long: nothing goes in as something else."""
+    person = new_person("Acme + Söhne & Co*")
     good, short, wide, long = rows(4)
     table = [
         [*good, "", "x"],
@@ -141,6 +142,14 @@ def test_a_workbook_of_refused_rows_that_comes_back_as_it_is_is_refused_again(
     assert outcome(first) == (4, 0, 0, 4)
     codes = [row["errors"][0]["code"] for row in person.client.refused_rows(first["uploadId"])["refusedRows"]]
     assert codes == ["cell_missing", "row_too_many_cells", "cell_missing", "cell_cut"]
+    marked = sheet_of(workbook_of(person, first, tmp_path))
+    filled = [[str(cell.value) for cell in line if cell.fill.fill_type] for line in marked.iter_rows(min_row=2)]
+    assert [cells[0].rpartition(" ")[2] for cells in filled] == [
+        "linefeed:missing",
+        "still",
+        "linefeed:missing",
+        "linefeed:cut",
+    ]
     second = person.import_file(saved(workbook_of(person, first, tmp_path)), "once-more.xlsx")
     assert outcome(second) == (4, 0, 0, 4)
     assert query("SELECT count(*) FROM production_records WHERE work_unit_id = :u", u=person.work_unit) == [[1]]

@@ -108,12 +108,12 @@ def test_a_cell_that_is_too_long_is_cut_and_says_so_and_keeps_its_row_out() -> N
     assert cells[1] == "required cell_cut"
     assert "CSV" in cells[2]
     assert sheet["G2"].fill.fill_type == "solid"
-    problem = unmended(cells)
+    problem = unmended(cells, {6: "note"})
     assert problem is not None
-    assert problem.code == "cell_cut"
+    assert (problem.field, problem.code) == ("note", "cell_cut")
     whole = [str(cell.value) for cell in sheet[3]]
     assert whole[6] == "b" * 32_767
-    assert unmended(whole) is None
+    assert unmended(whole, {}) is None
 
 
 def test_a_character_that_no_workbook_has_is_told_like_a_cut() -> None:
@@ -127,9 +127,9 @@ def test_a_row_with_too_few_cells_is_not_filled_up_in_silence() -> None:
     sheet = workbook_of(upload_of(), row(7, "t", "Press 1", field=None), row(8, '2026,"open', field=None))
     assert [cell.value for cell in sheet[2]][3:] == ["t", "Press 1", MISSING_CELL, None]
     assert [cell.value for cell in sheet[3]][3:] == ['2026,"open', MISSING_CELL, None, None]
-    problem = unmended([str(cell.value) for cell in sheet[2]])
+    problem = unmended([str(cell.value) for cell in sheet[2]], {5: "goodParts"})
     assert problem is not None
-    assert problem.code == "cell_missing"
+    assert (problem.field, problem.code) == ("goodParts", "cell_missing")
 
 
 def test_cells_that_are_too_many_are_all_there_and_marked() -> None:
@@ -185,11 +185,15 @@ def test_it_is_made_once() -> None:
     assert objects.kept[key] == b"kept"
 
 
-def test_a_sheet_that_the_caller_named_is_found_again() -> None:
-    """The fixed workbook can be sent with the options of the first one."""
-    options = an_upload().options.model_copy(update={"sheet": "Shift/1"})
+@pytest.mark.parametrize(
+    ("named", "title"),
+    [("Shift 1", "Shift 1"), ("a/b\x01\n", "a b"), ("x" * 90, "x" * 31), ("''", "Sheet"), (None, "Refused rows")],
+)
+def test_a_sheet_that_the_caller_named_is_found_again(named: str | None, title: str) -> None:
+    """The fixed workbook can be sent with the options of the first one, and no name makes a broken one."""
+    options = an_upload().options.model_copy(update={"sheet": named})
     upload = upload_of().model_copy(update={"options": options})
-    assert workbook_of(upload, row(7, "t", "m", "x", "")).title == "Shift 1"
+    assert workbook_of(upload, row(7, "t", "m", "x", "")).title == title
 
 
 @settings(max_examples=60, deadline=None)
