@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import httpx
@@ -206,11 +206,22 @@ class LinefeedClient:
 
     def download_refused_csv(self, upload_id: str, target: Path) -> int:
         """Write the refused rows, ready to fix and upload again, to `target`; return its size in bytes."""
-        answer = self._send("GET", f"/{upload_id}/errors", params={"format": "csv"})
-        if not answer.is_redirect:
-            raise ClientError(f"The API answered {answer.status_code} where the place of the file was expected.")
+        return self._download_refused(upload_id, "csv", target)
+
+    def download_refused_xlsx(self, upload_id: str, target: Path) -> int:
+        """Write the refused rows as a workbook with what is wrong marked; return its size in bytes."""
+        return self._download_refused(upload_id, "xlsx", target)
+
+    def template(self, form: Literal["csv", "xlsx"] = "xlsx") -> bytes:
+        """An empty table to fill in."""
+        return self._send("GET", "/template", params={"format": form}).content
+
+    def _download_refused(self, upload_id: str, form: str, target: Path) -> int:
+        place = self._send(
+            "GET", f"/{upload_id}/errors", params={"format": form}, headers={"Accept": "application/json"}
+        )
         try:
-            with self._storage.stream("GET", answer.headers["location"]) as download, target.open("wb") as file:
+            with self._storage.stream("GET", _json(place)["url"]) as download, target.open("wb") as file:
                 if download.is_error:
                     download.read()
                     raise StorageError(*_storage_reason(download))

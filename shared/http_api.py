@@ -23,6 +23,7 @@ from shared.settings import get_settings
 BASE = "/api/import/manufacturing-data"
 
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_NOT_WANTED = frozenset({"q=0", "q=0.0", "q=0.00", "q=0.000"})
 _CORRELATION_ID = re.compile(r"[\w.:-]{1,100}\Z", re.ASCII)
 
 
@@ -73,6 +74,12 @@ def answer(status: HTTPStatus | int, body: dict[str, Any], headers: Mapping[str,
         body=json.dumps(body, ensure_ascii=False),
         headers={**_PRIVATE, **(headers or {})},
     )
+
+
+def accepts_json(accept: str) -> bool:
+    """Whether an `Accept` header names JSON itself; `*/*` and none at all do not."""
+    named = [[part.strip().lower() for part in choice.split(";")] for choice in accept.split(",")]
+    return any(kind == "application/json" and not _NOT_WANTED.intersection(weights) for kind, *weights in named)
 
 
 def _error(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import wiring
-from shared.domain.identity import Permission
+from shared.domain.identity import Identity, Permission
+from shared.domain.upload import Upload
 from shared.errors import RequestRefused
-from shared.http_api import BASE, answer, correlation_id, identify, new_http_api
+from shared.http_api import BASE, accepts_json, answer, correlation_id, identify, new_http_api
 from shared.observability import instrumented
 from shared.services import read_status
 
@@ -37,21 +38,47 @@ def get_uploads() -> Response[str]:
     return answer(HTTPStatus.OK, {"uploads": shown, **_pagination(page.cursor)})
 
 
+@app.get(f"{BASE}/template")
+def get_template() -> Response[Any]:
+    """An empty table to fill in, as a workbook or with `format=csv` as CSV."""
+    from shared.services.template import make_template  # noqa: PLC0415 (openpyxl is slow to import)
+
+    correlation_id(app)
+    identify(app, Permission.READ)
+    form = _format("xlsx", "csv")
+    template = make_template("csv" if form == "csv" else "xlsx")
+    headers = {"ETag": template.etag, "Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+    if template.is_tagged(app.current_event.headers.get("if-none-match") or ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers["Content-Disposition"] = f'attachment; filename="{template.file_name}"'
+    return Response(HTTPStatus.OK, content_type=template.content_type, body=template.data, headers=headers)
+
+
 @app.get(f"{BASE}/<upload_id>/errors")
 def get_refused_rows(upload_id: str) -> Response[str]:
-    """The refused rows: a page of them as JSON, or with `format=csv` the way to the whole file."""
+    """The refused rows: a page of them as JSON, or with `format=csv` or `xlsx` the way to a file of all."""
     correlation_id(app)
     identity = identify(app, Permission.READ)
     upload = read_status.find_upload(identity, upload_id, wiring.uploads())
-    form = app.current_event.get_query_string_value("format") or "json"
-    if form == "csv":
-        url = read_status.refused_rows_url(upload, identity, wiring.objects(), wiring.uploads(), wiring.clock)
-        return answer(HTTPStatus.FOUND, {"url": url}, {"Location": url})
+    form = _format("json", "csv", "xlsx")
     if form != "json":
-        raise RequestRefused(f"There is no format “{form}”; ask for json or csv.", status=422, code="format_unknown")
+        return _download(upload, "csv" if form == "csv" else "xlsx", identity)
     page = read_status.refused_rows(upload, _limit(), _cursor(), wiring.objects())
-    rows = [read_status.show_refused_row(row, upload) for row in page.items]
-    return answer(HTTPStatus.OK, {"refusedRows": rows, **_pagination(page.cursor)})
+    return answer(HTTPStatus.OK, {"refusedRows": page.items, **_pagination(page.cursor)})
+
+
+def _download(upload: Upload, form: Literal["csv", "xlsx"], identity: Identity) -> Response[str]:
+    """A redirect to the file; the address as JSON for callers that ask for JSON.
+
+    A page's `fetch` would take its Authorization header along to S3, which refuses the request then.
+    """
+    download = read_status.refused_rows_download(
+        upload, form, identity, objects=wiring.objects(), audit=wiring.uploads(), clock=wiring.clock
+    )
+    body = {"url": download.url, "expiresAt": download.expires_at.isoformat()}
+    if accepts_json(app.current_event.headers.get("accept") or ""):
+        return answer(HTTPStatus.OK, body)
+    return answer(HTTPStatus.FOUND, body, {"Location": download.url})
 
 
 @app.get(f"{BASE}/<upload_id>/audit")
@@ -63,6 +90,14 @@ def get_audit(upload_id: str) -> Response[str]:
     page = wiring.uploads().events(upload.tenant_id, upload.upload_id, _limit(), _cursor())
     events = [event.model_dump(mode="json", by_alias=True) for event in page.items]
     return answer(HTTPStatus.OK, {"events": events, **_pagination(page.cursor)})
+
+
+def _format(default: str, *others: str) -> str:
+    form = app.current_event.get_query_string_value("format") or default
+    if form not in (default, *others):
+        known = " or ".join((default, *others))
+        raise RequestRefused(f"There is no format “{form[:40]}”; ask for {known}.", status=422, code="format_unknown")
+    return form
 
 
 def _limit() -> int:

@@ -70,7 +70,8 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 _query(tables.uploads, UPLOADS_BY_CREATION),
                 _items(tables.audit, "PutItem", "Query"),
                 objects.may(["s3:GetObject"], "refused", "reports"),
-                objects.may_list("refused"),
+                objects.may(_WRITE, "reports"),
+                objects.may_list("refused", "reports"),
                 _secret(data.auth_secret),
             ],
         ),
@@ -164,12 +165,12 @@ class _Objects:
         resources = [self._bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes]
         return iam.PolicyStatement(actions=list(actions), resources=resources)
 
-    def may_list(self, prefix: str) -> iam.PolicyStatement:
-        """The listing of one prefix."""
+    def may_list(self, *prefixes: str) -> iam.PolicyStatement:
+        """The listing of some prefixes."""
         return iam.PolicyStatement(
             actions=["s3:ListBucket"],
             resources=[self._bucket.bucket_arn],
-            conditions={"StringLike": {"s3:prefix": f"{prefix}/*"}},
+            conditions={"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in prefixes]}},
         )
 
 

@@ -68,6 +68,16 @@ def carry_out(request: Request, client: LinefeedClient, console: Console, timeou
     return Outcome(answer["upload"], tuple(refused), sending=sent - began, importing=ended - sent)
 
 
+def _write_refused(client: LinefeedClient, outcome: Outcome, target: Path) -> None:
+    """All refused rows of an upload; raises ClientError."""
+    is_workbook = target.suffix.lower() == ".xlsx"
+    download = client.download_refused_xlsx if is_workbook else client.download_refused_csv
+    try:
+        download(outcome.upload_id, target)
+    except OSError as error:
+        raise ClientError(f"The refused rows cannot be written to {target}: {error.strerror}") from error
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `upload`."""
     parser.add_argument("file", type=Path, help="a CSV or JSON file, gzip-ed or not, or a workbook")
@@ -102,6 +112,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_pairs(parser, "--default", "defaults", "FIELD=VALUE", "a record field that is the same for the whole file")
     _add_pairs(parser, "--map", "mapping", "COLUMN=FIELD", "the record field that a column of the file is")
     parser.add_argument("--priority", choices=("high", "normal", "low"), default="normal")
+    parser.add_argument(
+        "--refused",
+        type=Path,
+        metavar="FILE",
+        help="write the refused rows there, to fix and upload again: a workbook (.xlsx), or CSV",
+    )
     add_state_argument(parser)
 
 
@@ -142,11 +158,13 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with LinefeedClient(stack.api_url, stack.token) as client:
             outcome = carry_out(request, client, console)
+            show_outcome(console, outcome)
+            if arguments.refused and outcome.totals["refused"]:
+                _write_refused(client, outcome, arguments.refused)
     except ClientError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped watching; what the stack has of the file it goes on with.", file=sys.stderr)
         return 1
-    show_outcome(console, outcome)
     return 1 if outcome.contradictions() else 0

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from shared.domain.field_types import Reading
 from shared.domain.plan import ImportPlan
 from shared.domain.problems import Problem, row_problem
-from shared.domain.record import ProductionRecord, field_name, read_record
+from shared.domain.record import ProductionRecord, api_name, field_name, read_record
+from shared.domain.refused import unmended
 from shared.formats.delimited import TextRecord
 from shared.formats.tables import Shape
 
@@ -26,6 +27,8 @@ class RowReader:
         self._columns = [(position, name) for position, name in enumerate(plan.columns) if name]
         self._attributes = list(plan.attribute_names.items())
         self._rules = plan.options.validate_data
+        fields = {position: api_name(name) for position, name in self._columns}
+        self._names = fields | plan.attribute_names if plan.guarded else None
 
     def read(
         self, row: TextRecord, known: Mapping[str, object] | None = None
@@ -38,6 +41,8 @@ class RowReader:
         if not self.shape.fits(row.cells):
             code = "row_too_few_cells" if width < self.shape.fewest else "row_too_many_cells"
             return None, (row_problem(code, cells=width, columns=self.shape.columns),)
+        if self._names is not None and (problem := unmended(row.cells, self._names)):
+            return None, (problem,)
         for position, name in self._attributes:
             if position < width and "\x00" in row.cells[position]:
                 return None, (row_problem("text_has_nul", field=name, value=row.cells[position]),)

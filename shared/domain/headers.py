@@ -68,8 +68,9 @@ _OURS = {normalize_header(name) for name in (ROW_COLUMN, CODES_COLUMN, REASONS_C
 
 
 def recognized_fields(cells: Sequence[str]) -> int:
-    """How many fields of the record the cells name, read as a header: how much a row looks like one."""
-    return len({known[0] for cell in cells if (known := _KNOWN.get(normalize_header(cell)))})
+    """How many fields of the record, and columns of ours, the cells name: how much a row looks like a header."""
+    names = {normalize_header(cell) for cell in cells}
+    return len({known[0] for name in names if (known := _KNOWN.get(name))}) + len(names & _OURS)
 
 
 def field_of(header: str, mapping: Mapping[str, str | None]) -> str | None:

@@ -7,6 +7,7 @@ work/{tenant}/{uploadId}/plan.json, chunks.json     the plan; deleted by lifecyc
 work/{tenant}/{uploadId}/parts/{chunk:06}.csv       records of a file that cannot be cut by byte range, staged
 refused/{tenant}/{uploadId}/{chunk:06}.jsonl        refused rows, one file a chunk, in the file's order
 reports/{tenant}/{uploadId}/refused-rows.csv        all of them, to download, fix and upload again
+reports/{tenant}/{uploadId}/refused-rows.xlsx       the same as a workbook, made when it is first asked for
 ```
 """
 
@@ -70,3 +71,8 @@ def refused_rows(tenant_id: str, upload_id: str, chunk: int) -> str:
 def refused_rows_csv(tenant_id: str, upload_id: str) -> str:
     """All refused rows of an upload, in the file's order."""
     return f"reports/{tenant_id}/{upload_id}/refused-rows.csv"
+
+
+def refused_rows_xlsx(tenant_id: str, upload_id: str) -> str:
+    """The refused rows of an upload as a workbook, in the file's order."""
+    return f"reports/{tenant_id}/{upload_id}/refused-rows.xlsx"

@@ -74,6 +74,14 @@ ROW_PROBLEMS: dict[str, str] = {
     "row_too_many_cells": (
         "The row has {cells} cells where the header has {columns}; quote a cell that holds the delimiter"
     ),
+    "cell_missing": (
+        "The cell marked “linefeed:missing” was missing in the file; write there what belongs there, or empty it, "
+        "once the row's other cells are right"
+    ),
+    "cell_cut": (
+        "The cell that ends with “linefeed:cut” is not whole, because it does not fit a workbook; write it anew, or "
+        "send the row from the CSV of refused rows, which has it whole"
+    ),
 }
 """Sentences by code, but for those of the business rules, which stand with the rules."""
 

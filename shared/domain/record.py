@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -57,6 +57,10 @@ class ProductionRecord(BaseModel):
 
     timestamp: Annotated[
         Timestamp,
+        Field(
+            description="When it was made: the moment that the row is about.",
+            examples=["2026-03-01T06:00:00+01:00"],
+        ),
         _headers(
             "LastUpdatedTimestamp", "dateTime", "date time", "recordedAt", "eventTime", "time", "date",
             "Buchungsdatum", "Zeitstempel", "Datum", "Data Hora", "Data/Hora", "Carimbo de data",
@@ -64,6 +68,7 @@ class ProductionRecord(BaseModel):
     ]  # fmt: skip
     machine_name: Annotated[
         ShortText,
+        Field(description="The machine, as it is called in the plant.", examples=["Press 1"]),
         _headers(
             "machine", "equipment", "equipmentName", "workCenter", "asset", "resource", "machineId",
             "Maschine", "Maschinenname", "Anlage", "Arbeitsplatz", "Máquina", "Equipamento",
@@ -72,92 +77,125 @@ class ProductionRecord(BaseModel):
     ]  # fmt: skip
     process_name: Annotated[
         ShortText | None,
+        Field(description="What the machine did.", examples=["stamping"]),
         _headers("process", "operation", "operationName", "Prozess", "Arbeitsgang", "Vorgang", "Processo", "Operação",
                  paths=("process.name", "operation.name")),
     ] = None  # fmt: skip
     site_name: Annotated[
         ShortText | None,
+        Field(description="The plant or site where the machine stands.", examples=["Plant North"]),
         _headers("site", "plant", "plantName", "factory", "location", "Werk", "Standort", "Planta",
                  paths=("site.name", "plant.name")),
     ] = None  # fmt: skip
     part_number: Annotated[
         ShortText | None,
+        Field(description="The part that was made. Leading zeros stay.", examples=["004711"]),
         _headers("part", "partNo", "partId", "sku", "material", "materialNumber", "itemNumber", "productCode",
                  "Teilenummer", "Artikelnummer", "Materialnummer", "Código da peça", "Número da peça",
                  paths=("part.number", "part.id", "material.number")),
     ] = None  # fmt: skip
     batch_number: Annotated[
         ShortText | None,
+        Field(description="The batch or lot that the parts belong to. Leading zeros stay.", examples=["000123"]),
         _headers("batch", "batchId", "lot", "lotNumber", "Charge", "Chargennummer", "Lote",
                  paths=("batch.number", "batch.id", "lot.number")),
     ] = None  # fmt: skip
     operator_name: Annotated[
         ShortText | None,
+        Field(description="Who ran the machine.", examples=["A. Weber"]),
         _headers("operator", "worker", "Bediener", "Werker", "Mitarbeiter", "Operador", paths=("operator.name",)),
-    ] = None
-    shift: Annotated[ShortText | None, _headers("shiftName", "Schicht", "Turno", paths=("shift.name",))] = None
+    ] = None  # fmt: skip
+    shift: Annotated[
+        ShortText | None,
+        Field(description="The shift, as the plant calls it.", examples=["early"]),
+        _headers("shiftName", "Schicht", "Turno", paths=("shift.name",)),
+    ] = None  # fmt: skip
     total_parts_produced: Annotated[
         Quantity | None,
+        Field(
+            description="All parts made, good or not, in pieces or in the unit that the part is counted in.",
+            examples=[500],
+        ),
         _headers("totalParts", "total", "totalUnits", "totalCount", "partsProduced", "produced", "quantity", "output",
                  "Gesamtmenge", "Menge", "Produktionsmenge", "Total produzido", "Quantidade total",
                  paths=("parts.total", "parts.produced")),
     ] = None  # fmt: skip
     good_parts: Annotated[
         Quantity | None,
+        Field(description="Parts that were right the first time.", examples=[485]),
         _headers("goodUnits", "goodCount", "good", "acceptedParts", "accepted", "yield", "okParts",
                  "Gutmenge", "Gutteile", "Peças boas", "Quantidade boa", paths=("parts.good", "parts.accepted")),
     ] = None  # fmt: skip
     reject_parts: Annotated[
         Quantity | None,
+        Field(description="Parts that were scrapped.", examples=[10]),
         _headers("rejectedParts", "rejects", "rejectCount", "scrapParts", "scrap", "defects", "badParts", "nokParts",
                  "Ausschuss", "Ausschussmenge", "Schlechtteile", "Refugo", "Peças rejeitadas",
                  paths=("parts.reject", "parts.rejected", "parts.scrap")),
     ] = None  # fmt: skip
     rework_parts: Annotated[
         Quantity | None,
+        Field(description="Parts that had to be worked on again.", examples=[5]),
         _headers("rework", "reworkedParts", "reworkCount", "Nacharbeit", "Retrabalho", paths=("parts.rework",)),
-    ] = None
+    ] = None  # fmt: skip
     planned_production_minutes: Annotated[
         Quantity | None,
+        Field(description="Time for which production was planned, in minutes.", examples=[480]),
         _headers("plannedProductionTime", "plannedTime", "plannedMinutes", "scheduledTime", "Planbelegungszeit",
                  "Geplante Zeit", "Tempo planejado"),
     ] = None  # fmt: skip
     operating_minutes: Annotated[
         Quantity | None,
+        Field(description="Time in which the machine ran, in minutes.", examples=[450]),
         _headers("operatingTime", "runTime", "runTimeMinutes", "uptime", "actualProductionTime",
                  "Laufzeit", "Betriebszeit", "Tempo de operação"),
     ] = None  # fmt: skip
     downtime_minutes: Annotated[
         Quantity | None,
+        Field(description="Time in which the machine stood though production was planned, in minutes.", examples=[30]),
         _headers("downtime", "downTimeMin", "stopTime", "Stillst.Zeit(Min.)", "Stillstandszeit", "Ausfallzeit",
                  "Tempo de parada", paths=("downtime.minutes",)),
     ] = None  # fmt: skip
     downtime_category: Annotated[
         ShortText | None,
+        Field(description="What kind of stop it was.", examples=["setup"]),
         _headers("stopCategory", "Stillstandskategorie", "Categoria de parada", paths=("downtime.category",)),
-    ] = None
+    ] = None  # fmt: skip
     downtime_reason: Annotated[
         LongText | None,
+        Field(description="Why the machine stood.", examples=["tool change"]),
         _headers("stopReason", "Stillstandsgrund", "Störgrund", "Motivo da parada", paths=("downtime.reason",)),
-    ] = None
+    ] = None  # fmt: skip
     cycle_time_seconds: Annotated[
         PositiveQuantity | None,
+        Field(description="The ideal time for one part, in seconds.", examples=[51.3]),
         _headers("cycleTime", "Taktzeit", "Zykluszeit", "Tempo de ciclo", paths=("cycleTime.seconds",)),
-    ] = None
-    availability: Annotated[Ratio | None, _headers("Verfügbarkeit", "Disponibilidade", paths=("oee.availability",))] = (
-        None
-    )
+    ] = None  # fmt: skip
+    availability: Annotated[
+        Ratio | None,
+        Field(description="Operating time ÷ planned production time.", examples=[0.9375]),
+        _headers("Verfügbarkeit", "Disponibilidade", paths=("oee.availability",)),
+    ] = None  # fmt: skip
     performance: Annotated[
-        Ratio | None, _headers("performanceRate", "Leistungsgrad", "Leistung", "Desempenho", paths=("oee.performance",))
-    ] = None
+        Ratio | None,
+        Field(description="Ideal time for the parts made ÷ operating time.", examples=[0.95]),
+        _headers("performanceRate", "Leistungsgrad", "Leistung", "Desempenho", paths=("oee.performance",)),
+    ] = None  # fmt: skip
     quality: Annotated[
         Ratio | None,
+        Field(description="Good parts ÷ total parts produced.", examples=[0.97]),
         _headers("qualityRate", "firstPassYield", "fpy", "Qualitätsrate", "Qualität", "Qualidade",
                  paths=("oee.quality",)),
     ] = None  # fmt: skip
     oee_score: Annotated[
-        Ratio | None, _headers("oee", "oeeValue", "Gesamtanlageneffektivität", "GAE", paths=("oee.score", "oee.value"))
-    ] = None
+        Ratio | None,
+        Field(
+            description="Overall equipment effectiveness: availability × performance × quality, from which it is "
+            "derived where it is not given.",
+            examples=[0.8639],
+        ),
+        _headers("oee", "oeeValue", "Gesamtanlageneffektivität", "GAE", paths=("oee.score", "oee.value")),
+    ] = None  # fmt: skip
 
 
 RATIO_FIELDS = frozenset({"availability", "performance", "quality", "oee_score"})

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
-from shared.domain.problems import Problem
+from shared.domain.problems import Problem, row_problem
 from shared.domain.upload import Value
 
 ROW_COLUMN = "linefeed:row"
 CODES_COLUMN = "linefeed:codes"
 REASONS_COLUMN = "linefeed:reasons"
 """What the download adds in front of the original columns; ignored when the file comes back."""
+
+MISSING_CELL = "linefeed:missing"
+"""Stands in a workbook in the first cell that the row does not have, since a workbook has an empty one there."""
+
+CUT_END = " … linefeed:cut"
+"""Ends a cell that did not fit a workbook whole."""
 
 
 class RefusedRow(Value):
@@ -24,6 +31,32 @@ class RefusedRow(Value):
     row: int
     cells: list[str]
     errors: list[Problem] = Field(description="All that is wrong with it, at least one of severity error.")
+
+    @property
+    def codes(self) -> str:
+        """The codes of all that is wrong with it, in a cell."""
+        return " ".join(problem.code for problem in self.errors)
+
+    @property
+    def reasons(self) -> str:
+        """The sentences of all that is wrong with it, in a cell."""
+        return " ".join(problem.error for problem in self.errors)
+
+
+def unmended(cells: Sequence[str], names: Mapping[int, str]) -> Problem | None:
+    """What keeps a row out that comes back in a workbook of refused rows; None where nothing does.
+
+    `names` are what the columns are called in problems, by position.
+
+    A workbook gives every row a cell in every column and has no room for very long ones. So what was missing or had
+    to be cut is marked there, and a row that still has a mark was not mended.
+    """
+    for position, cell in enumerate(cells):
+        if cell == MISSING_CELL:
+            return row_problem("cell_missing", field=names.get(position), value=cell)
+        if cell.endswith(CUT_END):
+            return row_problem("cell_cut", field=names.get(position), value=CUT_END.strip())
+    return None
 
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")

@@ -107,18 +107,20 @@ def write_refused_rows(upload: Upload, objects: Objects) -> tuple[str | None, in
         count = 0
         for row in chain((first,), rows):
             count += 1
-            codes = " ".join(problem.code for problem in row.errors)
-            reasons = " ".join(problem.error for problem in row.errors)
-            writer.writerow([row.row, codes, guard_formula(reasons), *map(guard_formula, row.cells)])
+            writer.writerow([row.row, row.codes, guard_formula(row.reasons), *map(guard_formula, row.cells)])
         text.detach()
     return key, count
 
 
 def _all_refused(upload: Upload, objects: Objects) -> Iterator[RefusedRow]:
+    return map(RefusedRow.model_validate_json, refused_lines(upload, objects))
+
+
+def refused_lines(upload: Upload, objects: Objects) -> Iterator[bytes]:
+    """The refused rows of an upload as they are kept, JSON a line, in the file's order."""
     for key in objects.keys(object_keys.refused_prefix(upload.tenant_id, upload.upload_id)):
         with objects.open_read(key) as lines:
-            for line in lines:
-                yield RefusedRow.model_validate_json(line)
+            yield from lines
 
 
 def _event(upload: Upload, act: AuditAct, at: datetime, totals: Totals, **details: object) -> AuditEvent:

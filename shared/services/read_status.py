@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -19,8 +21,13 @@ from shared.errors import RequestRefused, cursor_refused
 from shared.services.ports import AuditLog, Clock, Objects, Page, Uploads
 
 _DOWNLOAD_SECONDS = 300
-_PAGE_BYTES = 1_500_000
-"""Of refused rows as they are kept; an answer writes them out in full, and a function's may have six megabytes."""
+_PAGE_BYTES = 4_000_000
+_ROW_BYTES = 1_500_000
+"""Of refused rows within an answer; a function's may have six megabytes."""
+
+_CHARACTERS_SHOWN = (10_000, 1_000, 50)
+_CELLS_SHOWN = 1_000
+"""Of a row that is too long: ever fewer characters of a cell, until it fits."""
 
 _MESSAGES = {
     UploadState.AWAITING_UPLOAD: "Waiting for the file.",
@@ -102,25 +109,26 @@ def _seconds_left(upload: Upload, processed: int, records: int, now: datetime) -
     return round(elapsed / processed * (records - processed))
 
 
-def refused_rows(upload: Upload, limit: int, cursor: str | None, objects: Objects) -> Page[RefusedRow]:
-    """A page of the refused rows, in the file's order: at most `limit`, and fewer where they are long.
+def refused_rows(upload: Upload, limit: int, cursor: str | None, objects: Objects) -> Page[dict[str, Any]]:
+    """A page of the refused rows as the API shows them, in the file's order: at most `limit`, fewer of long ones.
 
     A cursor is `{chunk}:{byte}`, the place behind the last row; raises RequestRefused 422 for any other text.
     """
     chunk, start = _place(cursor)
     prefix = object_keys.refused_prefix(upload.tenant_id, upload.upload_id)
     first = object_keys.refused_rows(upload.tenant_id, upload.upload_id, chunk)
-    header_bytes = sum(map(len, upload.plan.header)) if upload.plan else 0
-    items: list[RefusedRow] = []
+    header = upload.plan.header if upload.plan else []
+    items: list[dict[str, Any]] = []
     size = 0
     for key in objects.keys(prefix, start_after=first[: -len(".jsonl")]):
         offset = start if key == first else 0
         for line in _lines(objects, key, offset):
-            size += len(line) + header_bytes
+            shown = _shown(_refused_row(line), header) if len(items) < limit else {}
+            size += answer_size(shown)
             if len(items) == limit or (items and size > _PAGE_BYTES):
                 return Page(items, f"{int(key.removeprefix(prefix)[: -len('.jsonl')])}:{offset}")
             offset += len(line)
-            items.append(_refused_row(line))
+            items.append(shown)
     return Page(items, None)
 
 
@@ -146,8 +154,27 @@ def _place(cursor: str | None) -> tuple[int, int]:
     raise cursor_refused()
 
 
-def refused_rows_url(upload: Upload, identity: Identity, objects: Objects, audit: AuditLog, clock: Clock) -> str:
-    """A URL that downloads the refused rows as CSV; raises RequestRefused 404 or 409 while there are none."""
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A URL that downloads a file, until it expires."""
+
+    url: str
+    expires_at: datetime
+
+
+def refused_rows_download(
+    upload: Upload,
+    form: Literal["csv", "xlsx"],
+    identity: Identity,
+    *,
+    objects: Objects,
+    audit: AuditLog,
+    clock: Clock,
+) -> Download:
+    """The way to all refused rows as a file; a workbook is made when it is asked for the first time.
+
+    Raises RequestRefused 404 or 409 while there are none, and 422 for what no workbook can hold.
+    """
     if not upload.state.ended:
         raise RequestRefused(
             "The import is still running; the file of refused rows is made when it ends.",
@@ -156,24 +183,57 @@ def refused_rows_url(upload: Upload, identity: Identity, objects: Objects, audit
         )
     if upload.refused_rows_key is None:
         raise RequestRefused("No row of this file was refused.", status=404, code="no_refused_rows")
+    key = _kept_workbook(upload, objects) if form == "xlsx" else upload.refused_rows_key
     event = AuditEvent(
         at=clock(),
         event=AuditAct.REFUSED_ROWS_DOWNLOADED,
         actor=identity.user_id,
         correlation_id=upload.correlation_id,
+        details={"format": form},
     )
     audit.add(upload.tenant_id, upload.upload_id, event)
-    name = f"refused-rows-{upload.upload_id}.csv"
-    return objects.sign_download(upload.refused_rows_key, file_name=name, seconds=_DOWNLOAD_SECONDS)
+    expires_at = clock() + timedelta(seconds=_DOWNLOAD_SECONDS)
+    name = f"refused-rows-{upload.upload_id}.{form}"
+    return Download(objects.sign_download(key, file_name=name, seconds=_DOWNLOAD_SECONDS), expires_at)
 
 
-def show_refused_row(row: RefusedRow, upload: Upload) -> dict[str, Any]:
-    """A refused row as the API shows it; one that could not be cut into cells has its raw text as `record`."""
-    header = upload.plan.header if upload.plan else []
-    cut = len(row.cells) > 1 or len(header) == 1
+def _kept_workbook(upload: Upload, objects: Objects) -> str:
+    from shared.services.refused_workbook import keep_workbook  # noqa: PLC0415 (openpyxl is slow to import)
+
+    return keep_workbook(upload, objects)
+
+
+def answer_size(document: dict[str, Any]) -> int:
+    """The bytes of a document within a function's answer, at most: JSON in JSON, all beyond ASCII escaped."""
+    return len(json.dumps(json.dumps(document, ensure_ascii=False)))
+
+
+def _shown(row: RefusedRow, header: list[str]) -> dict[str, Any]:
+    """A refused row as the API shows it; one that is too long for that with its texts cut, and `truncated`."""
+    shown = show_refused_row(row, header)
+    for characters in _CHARACTERS_SHOWN:
+        if answer_size(shown) <= _ROW_BYTES:
+            return shown
+        errors = [
+            replace(e, value=e.value and _cut(e.value, characters), error=_cut(e.error, characters))
+            for e in row.errors[:_CELLS_SHOWN]
+        ]
+        cells = [_cut(cell, characters) for cell in row.cells[:_CELLS_SHOWN]]
+        cut = row.model_copy(update={"cells": cells, "errors": errors})
+        shown = show_refused_row(cut, header[:_CELLS_SHOWN]) | {"truncated": True}
+    return shown
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else f"{text[:characters]}… (cut, of {len(text):,} characters)"
+
+
+def show_refused_row(row: RefusedRow, header: list[str]) -> dict[str, Any]:
+    """A refused row with all of its cells; one that could not be cut into cells has its raw text as `record`."""
+    are_cells = len(row.cells) > 1 or len(header) == 1
     names = [*header, *(f"Column {position}" for position in range(len(header) + 1, len(row.cells) + 1))]
     return {
         "row": row.row,
-        "record": dict(zip_longest(names, row.cells, fillvalue="")) if cut else row.cells[0],
+        "record": dict(zip_longest(names, row.cells, fillvalue="")) if are_cells else row.cells[0],
         "errors": [{"row": row.row, **error} for error in row.model_dump(mode="json")["errors"]],
     }

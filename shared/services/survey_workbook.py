@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 
 from shared.columnar.evidence import CellStyles, TextNumbers
 from shared.domain import object_keys
-from shared.domain.upload import Decision, SourceObject, Upload
+from shared.domain.headers import ColumnMapping
+from shared.domain.upload import Decision, SourceObject, Upload, UploadOptions
 from shared.errors import UploadRejected
 from shared.formats.delimited import TextRecord
 from shared.formats.workbook import CellValue, WorkbookLimits, WorkbookRows, read_workbook
@@ -99,8 +101,10 @@ def _survey(
         texts = TextNumbers(choices.fields_of)
         texts.watch(header)
         mapping = map_columns(header, chosen.options)
+        if mapping.ignored:
+            header, mapping = _named(header, chosen.options)
         below = (row for row in chain(ahead, rows) if row[0] > start.header.line)
-        tail = Tail(_seen(below, texts, commas), mapping)
+        tail = Tail(_fitted(_seen(below, texts, commas), header, mapping), mapping)
         prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
         chunks = list(stage(tail.records(), objects, prefix=prefix, part_bytes=chunk_bytes))
     tally = Tally(STAGED_DIALECT, shape_of_header(header, numbered=True), mapping, texts.by_position)
@@ -143,6 +147,25 @@ def _seen(rows: Iterator[Row], texts: TextNumbers, commas: frozenset[int]) -> It
         for position in commas & numbers:
             cells[position] = cells[position].replace(".", ",")
         yield TextRecord(number, 0, cells)
+
+
+def _named(header: list[str], options: UploadOptions) -> tuple[list[str], ColumnMapping]:
+    """The header of refused rows that come back, without the columns to the right that have no name.
+
+    They hold what rows have too much, and must not become columns of the file.
+    """
+    named = header[: shape_of_header(header).fewest]
+    return named, map_columns(named, options)
+
+
+def _fitted(records: Iterator[TextRecord], header: list[str], mapping: ColumnMapping) -> Iterator[TextRecord]:
+    """The rows; those of refused rows that come back without the empty cells behind the last column."""
+    return (_without_end(record, len(header)) for record in records) if mapping.ignored else records
+
+
+def _without_end(record: TextRecord, columns: int) -> TextRecord:
+    width = max((i for i, cell in enumerate(record.cells, start=1) if cell and not cell.isspace()), default=0)
+    return replace(record, cells=record.cells[: max(width, columns)])
 
 
 def _text(value: CellValue) -> str:

@@ -69,6 +69,20 @@ def test_a_signed_post_can_only_bring_files_in(templates: Templates) -> None:
     assert {(action, resource.partition("/")[2]) for action, resource in in_bucket} == {("s3:PutObject", "incoming/*")}
 
 
+def test_reports_are_written_where_imports_end_and_where_they_are_asked_for(templates: Templates) -> None:
+    """Nobody else makes what is downloaded; whoever makes it on demand can tell that it is there."""
+    writers = {
+        name
+        for name in templates.functions()
+        for action, resource in templates.may(name)
+        if action == "s3:PutObject" and resource.endswith("/reports/*")
+    }
+    assert writers == {"finish_import", "fail_import", "read_status"}
+    written = {resource.partition("/")[2] for a, resource in templates.may("read_status") if a == "s3:PutObject"}
+    assert written == {"reports/*"}
+    assert "s3:ListBucket" in dict(templates.may("read_status"))
+
+
 def test_only_functions_of_the_database_read_its_secret(templates: Templates) -> None:
     """The password is known to those that connect; the session key to those that the API calls."""
     readers: dict[str, set[str]] = {"<DatabaseSecret": set(), "<AuthSecret": set()}

@@ -66,6 +66,22 @@ def test_upload_takes_any_file_and_says_what_became_of_it(state: str, tmp_path: 
     assert "timestamp or machineName" in run.stdout + run.stderr
 
 
+def test_upload_writes_the_refused_rows_where_it_is_told_to(state: str, tmp_path: Path) -> None:
+    """As a workbook or as CSV, by the file's name; a place that is none is said after what became of the records."""
+    table = rows(3)
+    table[1][3] = "many"
+    file = tmp_path / "shift.csv"
+    file.write_bytes(csv_bytes(table))
+    for name, start in (("fix.xlsx", b"PK"), ("fix.csv", b"\xef\xbb\xbflinefeed:row")):
+        run = local("upload", str(file), "--state", state, "--refused", str(tmp_path / name))
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert (tmp_path / name).read_bytes().startswith(start)
+    run = local("upload", str(file), "--state", state, "--refused", str(tmp_path / "none" / "fix.csv"))
+    assert run.returncode == 1
+    assert "cannot be written" in run.stderr
+    assert "refused" in run.stdout
+
+
 def test_upload_without_a_stack_says_how_to_start_one(tmp_path: Path) -> None:
     """No traceback, but the command to type."""
     path = tmp_path / "a.csv"

@@ -242,13 +242,14 @@ def test_waiting_has_an_end(peer: Peer, client: LinefeedClient) -> None:
 def test_the_refused_rows_are_downloaded_from_where_the_api_points(
     peer: Peer, client: LinefeedClient, tmp_path: Path
 ) -> None:
-    """The redirect is followed without the token, and the bytes land in the file."""
-    place = f"{peer.url}/signed?x=1"
-    peer.answers = [Answer("", 302, {"Location": place}), Answer("linefeed:row,a\r\n2,x\r\n")]
+    """The place is asked for as JSON and read without the token, and the bytes land in the file."""
+    place = {"url": f"{peer.url}/signed?x=1", "expiresAt": "2026-03-01T12:05:00+00:00"}
+    peer.answers = [Answer(place), Answer("linefeed:row,a\r\n2,x\r\n")]
     target = tmp_path / "refused.csv"
     assert client.download_refused_csv("u1", target) == 21
     assert target.read_bytes() == b"linefeed:row,a\r\n2,x\r\n"
     assert peer.requests == [("GET", f"{IMPORTS_PATH}/u1/errors?format=csv"), ("GET", "/signed?x=1")]
+    assert peer.headers[0]["accept"] == "application/json"
     assert "authorization" not in peer.headers[1]
 
 

@@ -61,6 +61,14 @@ def test_the_most_specific_route_answers(method: str, path: str, route: str) -> 
     assert found[0].key == route
 
 
+def test_a_name_goes_before_a_parameter_in_its_place() -> None:
+    """Whichever route was made first."""
+    for keys in (["GET /things/{id}", "GET /things/template"], ["GET /things/template", "GET /things/{id}"]):
+        found = api(*keys).find(request(path="/things/template"))
+        assert found is not None
+        assert (found[0].key, found[1]) == ("GET /things/template", {})
+
+
 @pytest.mark.parametrize("path", ["/things", "/things/", "/things/1/2", "/other"])
 def test_no_route_answers_another_path(path: str) -> None:
     """A parameter stands for exactly one part of a path that is not empty."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ class Stored:
         yield io.BytesIO(self._objects[key][start:])
 
 
-def _upload() -> Upload:
+def an_upload() -> Upload:
     plan = PlanSummary(records=1, chunks=1, header=_HEADER, columns={}, unmapped_columns=[], decisions=[])
     return Upload(
         tenant_id="tenant",
@@ -61,16 +62,19 @@ def _row(row: int, *cells: str) -> RefusedRow:
 
 
 def _store(*chunks: list[RefusedRow]) -> Objects:
+    return cast("Objects", Stored(a_store(*chunks)))
+
+
+def a_store(*chunks: list[RefusedRow]) -> dict[str, bytes]:
     lines = [b"".join(row.model_dump_json().encode() + b"\n" for row in rows) for rows in chunks]
-    stored = {object_keys.refused_rows("tenant", "upload", index): data for index, data in enumerate(lines)}
-    return cast("Objects", Stored(stored))
+    return {object_keys.refused_rows("tenant", "upload", index): data for index, data in enumerate(lines)}
 
 
 def _pages(objects: Objects, limit: int) -> list[list[int]]:
     pages, cursor = [], None
     while True:
-        page = refused_rows(_upload(), limit, cursor, objects)
-        pages.append([row.row for row in page.items])
+        page = refused_rows(an_upload(), limit, cursor, objects)
+        pages.append([row["row"] for row in page.items])
         cursor = page.cursor
         if cursor is None:
             return pages
@@ -83,7 +87,7 @@ def test_pages_follow_each_other_over_the_chunks() -> None:
 
 
 def test_a_page_of_long_rows_is_shorter_than_asked_for() -> None:
-    """A function's answer may have six megabytes; a row may have one of them."""
+    """A function's answer may have six megabytes; a row may have a quarter of them."""
     long = "x" * 900_000
     pages = _pages(_store([_row(n, long, "m") for n in range(5)]), 200)
     assert [row for page in pages for row in page] == [0, 1, 2, 3, 4]
@@ -91,9 +95,45 @@ def test_a_page_of_long_rows_is_shorter_than_asked_for() -> None:
     assert min(len(page) for page in pages) > 0
 
 
-def test_a_row_longer_than_a_page_comes_alone() -> None:
-    """It does not stop the ones behind it."""
-    assert _pages(_store([_row(1, "a"), _row(2, "x" * 3_000_000), _row(3, "b")]), 200) == [[1], [2], [3]]
+def test_a_row_longer_than_an_answer_is_shown_cut_and_does_not_stop_those_behind() -> None:
+    """Its texts end by saying that they were cut, and the row says so too."""
+    page = refused_rows(
+        an_upload(), 200, None, _store([_row(1, "a", "m"), _row(2, "x" * 8_000_000, "m"), _row(3, "b")])
+    )
+    assert [row["row"] for row in page.items] == [1, 2, 3]
+    assert [row.get("truncated") for row in page.items] == [None, True, None]
+    assert page.items[1]["record"]["timestamp"] == "x" * 10_000 + "… (cut, of 8,000,000 characters)"
+    assert page.items[1]["record"]["machineName"] == "m"
+
+
+_LONG = '😀"\\\x01' * 300_000
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        _row(2, *[_LONG[:100_000]] * 60),
+        _row(2, *[""] * 1_000_000),
+        _row(2, *["é"] * 500_000),
+        _row(2, _LONG),
+        RefusedRow(row=2, cells=["a", "b"], errors=[row_problem("required", field="x", value=_LONG)] * 30),
+    ],
+)
+def test_no_page_is_larger_than_a_functions_answer(row: RefusedRow) -> None:
+    """Whatever a row is long by, also where all of it must be escaped; and every page leads to the next."""
+    objects = _store([_row(1, "a"), row, *[_row(n, "x" * 5_000) for n in range(3, 200)]])
+    rows, cursor = [], None
+    while True:
+        page = refused_rows(an_upload(), 200, cursor, objects)
+        body = json.dumps({"refusedRows": page.items}, ensure_ascii=False)
+        assert len(json.dumps({"statusCode": 200, "body": body})) < 6_000_000
+        rows += page.items
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert [row["row"] for row in rows] == list(range(1, 200))
+    assert rows[1]["truncated"] is True
+    assert isinstance(rows[1]["record"], str) == (len(row.cells) == 1)
 
 
 @pytest.mark.parametrize(
@@ -109,12 +149,12 @@ def test_a_row_longer_than_a_page_comes_alone() -> None:
 )
 def test_every_cell_of_a_row_is_shown(cells: tuple[str, ...], record: Any) -> None:
     """Also those behind the last column, which are why it was refused."""
-    assert show_refused_row(_row(2, *cells), _upload())["record"] == record
+    assert show_refused_row(_row(2, *cells), _HEADER)["record"] == record
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "1", "1:2:3", "-1:0", "0:-1", "0:1"])
 def test_a_cursor_that_no_page_gave_is_refused(cursor: str) -> None:
     """As the caller's fault."""
     with pytest.raises(RequestRefused) as caught:
-        refused_rows(_upload(), 5, cursor, _store([_row(2, "a")]))
+        refused_rows(an_upload(), 5, cursor, _store([_row(2, "a")]))
     assert (caught.value.status, caught.value.code) == (422, "cursor_invalid")
