@@ -1,4 +1,4 @@
-"""GET /api/import/manufacturing-data…: one upload, history, refused rows, audit trail."""
+"""GET /api/import/manufacturing-data…: one upload, history, refused rows, quality report, audit trail."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from shared import wiring
 from shared.domain.identity import Permission
 from shared.errors import RequestRefused
-from shared.http_api import BASE, answer, correlation_id, identify, new_http_api
+from shared.http_api import BASE, answer, correlation_id, identify, new_http_api, page
 from shared.observability import instrumented
 from shared.services import read_status
+from shared.services.quality_report import read_quality_report
+from shared.services.report_page import report_page
+from shared.services.report_style import CONTENT_SECURITY_POLICY
 
 _DEFAULT_LIMIT = 20
 _LARGEST_LIMIT = 200
@@ -63,6 +66,21 @@ def get_audit(upload_id: str) -> Response[str]:
     page = wiring.uploads().events(upload.tenant_id, upload.upload_id, _limit(), _cursor())
     events = [event.model_dump(mode="json", by_alias=True) for event in page.items]
     return answer(HTTPStatus.OK, {"events": events, **_pagination(page.cursor)})
+
+
+@app.get(f"{BASE}/<upload_id>/report")
+def get_report(upload_id: str) -> Response[str]:
+    """The quality report of an upload that has ended: as JSON, or with `format=html` as a page."""
+    correlation_id(app)
+    identity = identify(app, Permission.READ)
+    upload = read_status.find_upload(identity, upload_id, wiring.uploads())
+    form = app.current_event.get_query_string_value("format") or "json"
+    if form not in ("json", "html"):
+        raise RequestRefused(f"There is no format “{form}”; ask for json or html.", status=422, code="format_unknown")
+    report = read_quality_report(upload, wiring.objects())
+    if form == "html":
+        return page(report_page(report), CONTENT_SECURITY_POLICY)
+    return answer(HTTPStatus.OK, report.model_dump(mode="json", by_alias=True))
 
 
 def _limit() -> int:

@@ -13,7 +13,7 @@ from shared.domain.problems import file_problem
 from shared.domain.record import api_name
 from shared.domain.upload import Decision, PlanSummary, Upload, UploadState
 from shared.errors import UploadRejected
-from shared.services.load_chunk import read_chunk, write_refused
+from shared.services.load_chunk import keep_findings, read_chunk
 from shared.services.ports import Clock, Objects, Uploads
 from shared.services.survey import survey_file
 
@@ -93,11 +93,10 @@ def _choices(upload: Upload) -> list[Decision]:
 
 
 def _read_whole(upload: Upload, draft: DraftPlan, objects: Objects) -> None:
-    """Read every record before the first one is loaded, and keep the refused rows."""
+    """Read every record before the first one is loaded, and keep what is found."""
     reader = TableReader(draft.plan, upload.created_at)
     for chunk in draft.chunks:
-        refused = [row for read in read_chunk(chunk, draft.plan, reader, objects) for row in read.refused]
-        write_refused(refused, chunk, draft.plan, objects)
+        keep_findings([*read_chunk(chunk, draft.plan, reader, objects)], chunk, draft.plan, objects)
 
 
 def _write(draft: DraftPlan, objects: Objects) -> None:

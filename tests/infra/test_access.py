@@ -69,6 +69,14 @@ def test_a_signed_post_can_only_bring_files_in(templates: Templates) -> None:
     assert {(action, resource.partition("/")[2]) for action, resource in in_bucket} == {("s3:PutObject", "incoming/*")}
 
 
+def test_a_chunk_leaves_its_findings_and_nothing_else(templates: Templates) -> None:
+    """What loads chunks cannot change the plan that they are loaded by, nor any report."""
+    written = {
+        resource.partition("/")[2] for action, resource in templates.may("load_chunk") if action == "s3:PutObject"
+    }
+    assert written == {"refused/*", "work/*/*/quality/*"}
+
+
 def test_only_functions_of_the_database_read_its_secret(templates: Templates) -> None:
     """The password is known to those that connect; the session key to those that the API calls."""
     readers: dict[str, set[str]] = {"<DatabaseSecret": set(), "<AuthSecret": set()}
