@@ -52,7 +52,14 @@ def error_of(answer: httpx.Response) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", ""), ("GET", ""), ("GET", "?uploadId=x"), ("GET", "/x/errors"), ("GET", "/x/audit")],
+    [
+        ("POST", ""),
+        ("GET", ""),
+        ("GET", "?uploadId=x"),
+        ("GET", "/x/errors"),
+        ("GET", "/x/audit"),
+        ("GET", "/x/report"),
+    ],
 )
 @pytest.mark.parametrize(
     "headers",

@@ -147,7 +147,7 @@ def test_the_statistics_are_bounded() -> None:
     assert len(quality.refusals.by_column) == MOST_REFUSALS
     assert quality.refusals.others > 0
     assert len(quality.periods.counts) <= MOST_PERIODS
-    assert quality.periods.period == "month"
+    assert quality.periods.period == "year"
     assert max(len(number.sketch.counts) for number in quality.numbers.values()) <= MOST_BUCKETS
     assert len(quality.model_dump_json(by_alias=True)) < 100_000
 
