@@ -8,11 +8,12 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+from shared.columnar.quality import quality_of
 from shared.domain.quality_report import report_of
 from shared.domain.upload import Failure, PlanSummary, Totals, UploadOptions, UploadState
 from shared.services.report_page import report_page
 from shared.services.report_style import CONTENT_SECURITY_POLICY
-from tests.unit.test_quality import START, known_quality, plan_of, quality_of, read_of, refused_row, upload_of
+from tests.unit.test_quality import START, known_quality, plan_of, read_of, refused_row, upload_of
 
 HOSTILE = "</style></title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e\x00"
 _VOID = {"meta"}
@@ -63,7 +64,7 @@ def hostile_page(**options: Any) -> Page:
         header=[HOSTILE],
         columns={HOSTILE: "goodParts"},
         unmapped_columns=[HOSTILE],
-        decisions=[{"subject": HOSTILE, "choice": HOSTILE, "evidence": HOSTILE}],  # type: ignore[list-item]
+        decisions=[{"subject": HOSTILE, "choice": HOSTILE, "evidence": HOSTILE}],
     )
     upload = upload_of(
         upload_id=HOSTILE,
