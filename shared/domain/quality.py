@@ -29,7 +29,8 @@ MOST_PERIODS = 400
 """Days that rows are counted by; of more, months, and of more of those, years."""
 
 SAMPLE_ROWS = 10_000
-"""About so many rows of a file are sketched: a quartile is then off by less than one rank in a hundred."""
+"""So many rows of a file are sketched at least, and twice as many at most: a quartile is then off by less than one
+rank in a hundred."""
 
 LONGEST_EXAMPLE = 100
 """Characters of a refused value or a column's name that are kept."""

@@ -209,7 +209,9 @@ def _fields(report: QualityReport) -> str:
 
 
 def _field(field: FieldReport) -> list[str]:
-    named = f" <small>{_text(field.column)}</small>" if field.column and field.column != field.field else ""
+    named = (
+        f" <small>{_text(field.column)}</small>" if field.column and field.column.lower() != field.field.lower() else ""
+    )
     cells = [_label(field.field) + named, _share(field.missing_share), _bar(field.missing_share)]
     number = field.number
     if number is None:
@@ -338,7 +340,8 @@ def _exact(value: float) -> str:
 def _rounded(value: float) -> str:
     """A computed value, with four digits that tell something."""
     places = min(max(3 - math.floor(math.log10(value)), 0), 6) if value else 0
-    return f"{value:,.{places}f}"
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
 
 
 def _share(share: float) -> str:
