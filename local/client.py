@@ -229,6 +229,14 @@ class LinefeedClient:
         except httpx.TransportError as error:
             raise Unreachable(f"The refused rows could not be fetched: {_described(error)}") from error
 
+    def report(self, upload_id: str) -> Document:
+        """The quality report of an upload that has ended."""
+        return _json(self._send("GET", f"/{upload_id}/report"))
+
+    def report_page(self, upload_id: str) -> str:
+        """The quality report as a page."""
+        return self._send("GET", f"/{upload_id}/report", params={"format": "html"}).text
+
     def audit(self, upload_id: str, limit: int | None = None, cursor: str | None = None) -> Document:
         """One page of what happened to the upload, oldest first: `{events, pagination}`."""
         return _json(self._send("GET", f"/{upload_id}/audit", params=_page(limit, cursor)))

@@ -82,6 +82,20 @@ def accepts_json(accept: str) -> bool:
     return any(kind == "application/json" and not _NOT_WANTED.intersection(weights) for kind, *weights in named)
 
 
+def page(html: str, policy: str) -> Response[str]:
+    """A page that no cache keeps, and that may do no more than its content security policy says."""
+    return Response(
+        status_code=HTTPStatus.OK,
+        content_type="text/html; charset=utf-8",
+        body=html,
+        headers={
+            **_PRIVATE,
+            "Content-Security-Policy": f"{policy}; frame-ancestors 'none'; sandbox",
+            "Referrer-Policy": "no-referrer",
+        },
+    )
+
+
 def _error(
     status: int, code: str, message: str, details: list[dict[str, Any]], headers: Mapping[str, str]
 ) -> tuple[str, Response[str]]:

@@ -1,4 +1,4 @@
-"""GET /api/import/manufacturing-data…: one upload, history, refused rows, audit trail."""
+"""GET /api/import/manufacturing-data…: one upload, history, refused rows, quality report, audit trail."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from shared import wiring
 from shared.domain.identity import Identity, Permission
 from shared.domain.upload import Upload
 from shared.errors import RequestRefused
-from shared.http_api import BASE, accepts_json, answer, correlation_id, identify, new_http_api
+from shared.http_api import BASE, accepts_json, answer, correlation_id, identify, new_http_api, page
 from shared.observability import instrumented
 from shared.services import read_status
+from shared.services.quality_report import read_quality_report
+from shared.services.report_page import report_page
+from shared.services.report_style import CONTENT_SECURITY_POLICY
 
 _DEFAULT_LIMIT = 20
 _LARGEST_LIMIT = 200
@@ -90,6 +93,19 @@ def get_audit(upload_id: str) -> Response[str]:
     page = wiring.uploads().events(upload.tenant_id, upload.upload_id, _limit(), _cursor())
     events = [event.model_dump(mode="json", by_alias=True) for event in page.items]
     return answer(HTTPStatus.OK, {"events": events, **_pagination(page.cursor)})
+
+
+@app.get(f"{BASE}/<upload_id>/report")
+def get_report(upload_id: str) -> Response[str]:
+    """The quality report of an upload that has ended: as JSON, or with `format=html` as a page."""
+    correlation_id(app)
+    identity = identify(app, Permission.READ)
+    upload = read_status.find_upload(identity, upload_id, wiring.uploads())
+    form = _format("json", "html")
+    report = read_quality_report(upload, wiring.objects())
+    if form == "html":
+        return page(report_page(report), CONTENT_SECURITY_POLICY)
+    return answer(HTTPStatus.OK, report.model_dump(mode="json", by_alias=True))
 
 
 def _format(default: str, *others: str) -> str:

@@ -17,6 +17,8 @@ from infra.stacks.data import DataStack
 
 _READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
 _WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
+_QUALITY = "work/*/*/quality"
+"""Where chunks keep their statistics: beside the plan, which no chunk may change."""
 
 
 def function_access(data: DataStack, configuration: Configuration) -> dict[str, Access]:
@@ -87,8 +89,9 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
         _items(tables.uploads, "GetItem", "UpdateItem"),
         _items(tables.jobs, "UpdateItem"),
         _items(tables.audit, "PutItem"),
-        objects.may(["s3:GetObject"], "refused"),
+        objects.may(["s3:GetObject"], "refused", _QUALITY),
         objects.may_list("refused"),
+        objects.may_list(_QUALITY),
         objects.may(_WRITE, "reports"),
     ]
     ending = Access(told.of(*tables_and_bucket, *database), [*end_import, _secret(data.database.secret)], data.network)
@@ -113,7 +116,7 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 _items(tables.uploads, "GetItem", "UpdateItem"),
                 objects.may(_READ_VERSIONS, "incoming"),
                 objects.may(["s3:GetObject"], "work"),
-                objects.may(_WRITE, "refused"),
+                objects.may(_WRITE, "refused", _QUALITY),
                 _secret(data.database.secret),
             ],
             data.network,

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from local.client import IMPORTS_PATH
 from local.commands.display import counted, heading, shown, table
 
 REFUSED_ROWS_SHOWN = 8
@@ -76,6 +77,7 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
     if outcome.refused_rows:
         _show_refused_rows(console, outcome)
     if outcome.completed:
+        console.print(f"The quality report: GET {IMPORTS_PATH}/{outcome.upload_id}/report?format=html", style="dim")
         _show_time(console, outcome)
 
 

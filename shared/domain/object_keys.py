@@ -5,9 +5,11 @@ incoming/{tenant}/{uploadId}/source.csv             what was uploaded; the only 
 quarantine/{tenant}/{uploadId}/source.csv           what was rejected; no import role can read it
 work/{tenant}/{uploadId}/plan.json, chunks.json     the plan; deleted by lifecycle
 work/{tenant}/{uploadId}/parts/{chunk:06}.csv       records of a file that cannot be cut by byte range, staged
+work/{tenant}/{uploadId}/quality/{chunk:06}.json    statistics of a chunk's records, merged when the import ends
 refused/{tenant}/{uploadId}/{chunk:06}.jsonl        refused rows, one file a chunk, in the file's order
 reports/{tenant}/{uploadId}/refused-rows.csv        all of them, to download, fix and upload again
 reports/{tenant}/{uploadId}/refused-rows.xlsx       the same as a workbook, made when it is first asked for
+reports/{tenant}/{uploadId}/quality.json            the quality report
 ```
 """
 
@@ -58,6 +60,16 @@ def parts_prefix(tenant_id: str, upload_id: str) -> str:
     return f"work/{tenant_id}/{upload_id}/parts/"
 
 
+def chunk_quality_prefix(tenant_id: str, upload_id: str) -> str:
+    """The common start of all `chunk_quality` keys of an upload, ending in `/`."""
+    return f"work/{tenant_id}/{upload_id}/quality/"
+
+
+def chunk_quality(tenant_id: str, upload_id: str, chunk: int) -> str:
+    """The statistics of one chunk's records."""
+    return f"{chunk_quality_prefix(tenant_id, upload_id)}{chunk:06}.json"
+
+
 def refused_prefix(tenant_id: str, upload_id: str) -> str:
     """The common start of all `refused_rows` keys of an upload, ending in `/`."""
     return f"refused/{tenant_id}/{upload_id}/"
@@ -76,3 +88,8 @@ def refused_rows_csv(tenant_id: str, upload_id: str) -> str:
 def refused_rows_xlsx(tenant_id: str, upload_id: str) -> str:
     """The refused rows of an upload as a workbook, in the file's order."""
     return f"reports/{tenant_id}/{upload_id}/refused-rows.xlsx"
+
+
+def quality_report(tenant_id: str, upload_id: str) -> str:
+    """The quality report of an upload."""
+    return f"reports/{tenant_id}/{upload_id}/quality.json"

@@ -104,6 +104,12 @@ AnyRule = NotAbove | SumEquals | ProductEquals | AtMost | NotInFuture
 _ONE = Decimal(1)
 _OEE_ROUNDING = Decimal("0.002")
 
+OEE_RULE = ProductEquals(
+    "oee_differs", Severity.WARNING, "oee_score",
+    "OEE differs from availability × performance × quality by more than rounding",
+    ("availability", "performance", "quality"), "oee_score", _OEE_ROUNDING,
+)  # fmt: skip
+
 RULES: tuple[AnyRule, ...] = (
     NotAbove(
         "good_above_total", Severity.ERROR, "good_parts", "Good parts cannot exceed total parts produced",
@@ -127,11 +133,7 @@ RULES: tuple[AnyRule, ...] = (
         "Downtime and operating time together exceed the planned production time",
         ("downtime_minutes", "operating_minutes"), "planned_production_minutes",
     ),
-    ProductEquals(
-        "oee_differs", Severity.WARNING, "oee_score",
-        "OEE differs from availability × performance × quality by more than rounding",
-        ("availability", "performance", "quality"), "oee_score", _OEE_ROUNDING,
-    ),
+    OEE_RULE,
     NotInFuture("timestamp_in_future", Severity.WARNING, "timestamp", "The timestamp is later than the upload"),
 )  # fmt: skip
 

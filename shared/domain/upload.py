@@ -252,5 +252,6 @@ class Upload(Value):
     totals: Totals | None = None
     failure: Failure | None = None
     refused_rows_key: str | None = Field(default=None, description="Object key of the refused rows as CSV.")
+    quality_report_key: str | None = Field(default=None, description="Object key of the quality report.")
     import_started_at: datetime | None = None
     ended_at: datetime | None = None

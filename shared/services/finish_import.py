@@ -15,6 +15,7 @@ from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN, Refu
 from shared.domain.upload import Failure, Totals, Upload, UploadState
 from shared.errors import AccountingError
 from shared.services.ports import Clock, JobQueue, Objects, Records, Uploads
+from shared.services.quality_report import write_quality_report
 
 
 def finish_import(
@@ -31,7 +32,16 @@ def finish_import(
         to = UploadState.COMPLETED_WITH_ERRORS if totals.refused else UploadState.COMPLETED
         completed = _event(upload, AuditAct.IMPORT_COMPLETED, clock(), totals)
         key, _ = write_refused_rows(upload, objects) if totals.refused else (None, 0)
-        upload = uploads.move(upload, to, completed, totals=totals, refused_rows_key=key, ended_at=clock())
+        report = write_quality_report(upload.model_copy(update={"state": to, "totals": totals}), objects)
+        upload = uploads.move(
+            upload,
+            to,
+            completed,
+            totals=totals,
+            refused_rows_key=key,
+            quality_report_key=report,
+            ended_at=clock(),
+        )
     records.close(upload.tenant_id, upload.upload_id)
     queue.release(upload.upload_id)
     return upload.totals or Totals()
@@ -69,8 +79,16 @@ def fail_import(
         totals = loaded.model_copy(update={"records": planned, "refused": refused})
         failure = _too_many_errors(upload, refused, failure) or failure
         failed = _event(upload, AuditAct.IMPORT_FAILED, clock(), totals, **failure.model_dump(by_alias=True))
+        ending = {"failure": failure, "totals": totals}
+        report = write_quality_report(upload.model_copy(update={"state": UploadState.FAILED, **ending}), objects)
         upload = uploads.move(
-            upload, UploadState.FAILED, failed, failure=failure, totals=totals, refused_rows_key=key, ended_at=clock()
+            upload,
+            UploadState.FAILED,
+            failed,
+            **ending,
+            refused_rows_key=key,
+            quality_report_key=report,
+            ended_at=clock(),
         )
     queue.release(upload.upload_id)
     return upload.failure or failure

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from shared.columnar.quality import quality_of
 from shared.columnar.reader import ReadRows, TableReader
 from shared.columnar.rows import shape_of
 from shared.domain import object_keys
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import file_problem
-from shared.domain.refused import RefusedRow
 from shared.domain.upload import Totals, Upload
 from shared.errors import AccountingError, UploadRejected
 from shared.formats.blocks import Block, cut_blocks
 from shared.formats.tables import read_table
 from shared.services.ports import ChunkCount, ChunkLoad, Objects, Records, Uploads
+from shared.services.quality_report import keep_quality
 
 if TYPE_CHECKING:
     import polars as pl
@@ -79,16 +80,15 @@ class LoadedChunk:
             yield read.texts
 
     def seal(self) -> ChunkCount:
-        """Write the refused rows; they follow from the pinned bytes and the plan alone, so a repeat writes the same.
+        """Keep the findings; they follow from the pinned bytes and the plan alone, so a repeat writes the same.
 
         Raises UploadRejected and AccountingError as `load_chunk` does.
         """
         for _ in self.batches():  # those that nobody asked for
             pass
-        refused = [row for read in self._read for row in read.refused]
         count = ChunkCount(
             accepted=sum(read.accepted for read in self._read),
-            refused=len(refused),
+            refused=sum(len(read.refused) for read in self._read),
             warned=sum(read.warned for read in self._read),
         )
         if count.accepted + count.refused != self._chunk.records:
@@ -96,7 +96,7 @@ class LoadedChunk:
                 f"chunk {self._chunk.index} holds {count.accepted + count.refused} records where planning counted "
                 f"{self._chunk.records}"
             )
-        write_refused(refused, self._chunk, self._plan, self._objects)
+        keep_findings(self._read, self._chunk, self._plan, self._objects)
         if self._most_refused is not None and count.refused > self._most_refused:
             message = file_problem("file_too_many_errors", limit=self._plan.options.max_errors)
             raise UploadRejected(message, code="file_too_many_errors")
@@ -122,8 +122,10 @@ _NOT_THE_FIRST = 2
 """Line of a staged part, whose records bring their own: it starts no file, so it may start with any character."""
 
 
-def write_refused(refused: list[RefusedRow], chunk: Chunk, plan: ImportPlan, objects: Objects) -> None:
-    """Keep the refused rows of a chunk, if there are any."""
+def keep_findings(reads: Sequence[ReadRows], chunk: Chunk, plan: ImportPlan, objects: Objects) -> None:
+    """Keep the statistics of a chunk, and its refused rows if there are any."""
+    keep_quality(quality_of(reads, plan), plan.tenant_id, plan.upload_id, chunk.index, objects)
+    refused = [row for read in reads for row in read.refused]
     if refused:
         key = object_keys.refused_rows(plan.tenant_id, plan.upload_id, chunk.index)
         lines = b"".join(row.model_dump_json().encode() + b"\n" for row in refused)

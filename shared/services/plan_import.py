@@ -18,7 +18,7 @@ from shared.domain.record import api_name
 from shared.domain.upload import Decision, FileChoices, PlanSummary, Upload, UploadState
 from shared.errors import RequestRefused, UploadRejected
 from shared.services.choices import Choices
-from shared.services.load_chunk import read_chunk, write_refused
+from shared.services.load_chunk import keep_findings, read_chunk
 from shared.services.ports import Clock, Objects, Profiles, Uploads
 from shared.services.profiles import save_profile
 from shared.services.survey import survey_file
@@ -141,11 +141,10 @@ def _choices(upload: Upload) -> list[Decision]:
 
 
 def _read_whole(upload: Upload, draft: DraftPlan, objects: Objects) -> None:
-    """Read every record before the first one is loaded, and keep the refused rows."""
+    """Read every record before the first one is loaded, and keep what is found."""
     reader = TableReader(draft.plan, upload.created_at)
     for chunk in draft.chunks:
-        refused = [row for read in read_chunk(chunk, draft.plan, reader, objects) for row in read.refused]
-        write_refused(refused, chunk, draft.plan, objects)
+        keep_findings([*read_chunk(chunk, draft.plan, reader, objects)], chunk, draft.plan, objects)
 
 
 def _write(draft: DraftPlan, objects: Objects) -> None:

@@ -51,7 +51,7 @@ def find_upload(identity: Identity, upload_id: str, uploads: Uploads) -> Upload:
 def show_upload(upload: Upload) -> dict[str, Any]:
     """An upload as the API shows it."""
     view = upload.model_dump(mode="json", by_alias=True, exclude={"tenant_id", "request_digest", "state"})
-    for internal in ("objectKey", "source", "refusedRowsKey", "options", "plan"):
+    for internal in ("objectKey", "source", "refusedRowsKey", "qualityReportKey", "options", "plan"):
         view.pop(internal)
     plan = upload.plan
     return view | {

@@ -83,6 +83,14 @@ def test_reports_are_written_where_imports_end_and_where_they_are_asked_for(temp
     assert "s3:ListBucket" in dict(templates.may("read_status"))
 
 
+def test_a_chunk_leaves_its_findings_and_nothing_else(templates: Templates) -> None:
+    """What loads chunks cannot change the plan that they are loaded by, nor any report."""
+    written = {
+        resource.partition("/")[2] for action, resource in templates.may("load_chunk") if action == "s3:PutObject"
+    }
+    assert written == {"refused/*", "work/*/*/quality/*"}
+
+
 def test_only_functions_of_the_database_read_its_secret(templates: Templates) -> None:
     """The password is known to those that connect; the session key to those that the API calls."""
     readers: dict[str, set[str]] = {"<DatabaseSecret": set(), "<AuthSecret": set()}

@@ -59,6 +59,7 @@ def error_of(answer: httpx.Response) -> tuple[int, str]:
         ("GET", "/x/errors"),
         ("GET", "/x/audit"),
         ("GET", "/template"),
+        ("GET", "/x/report"),
     ],
 )
 @pytest.mark.parametrize(

@@ -264,3 +264,14 @@ def test_pages_are_asked_for_by_limit_and_cursor(peer: Peer, client: LinefeedCli
         f"{IMPORTS_PATH}/u1/audit",
         f"{IMPORTS_PATH}?limit=2",
     ]
+
+
+def test_a_report_is_fetched_as_data_and_as_a_page(peer: Peer, client: LinefeedClient) -> None:
+    """By its two forms."""
+    peer.answers = [Answer({"uploadId": "u1"}), Answer("<!DOCTYPE html>")]
+    assert client.report("u1") == {"uploadId": "u1"}
+    assert client.report_page("u1") == "<!DOCTYPE html>"
+    assert [path for _, path in peer.requests] == [
+        f"{IMPORTS_PATH}/u1/report",
+        f"{IMPORTS_PATH}/u1/report?format=html",
+    ]
