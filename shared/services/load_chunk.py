@@ -12,6 +12,7 @@ from shared.columnar.rows import shape_of
 from shared.domain import object_keys
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import file_problem
+from shared.domain.quality import Quality
 from shared.domain.upload import Totals, Upload
 from shared.errors import AccountingError, UploadRejected
 from shared.formats.blocks import Block, cut_blocks
@@ -68,8 +69,9 @@ class LoadedChunk:
         self._plan = plan
         self._objects = objects
         self._most_refused = most_refused
-        self._reading = _one_ahead(read_chunk(chunk, plan, reader, objects))
+        self._reading = _one_ahead(self._read_all(reader))
         self._read: list[ReadRows] = []
+        self._quality = Quality()
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """The accepted rows."""
@@ -78,6 +80,14 @@ class LoadedChunk:
         for read in self._reading:
             self._read.append(read)
             yield read.texts
+
+    def _read_all(self, reader: TableReader) -> Iterator[ReadRows]:
+        """The batches; behind the last one, the statistics are made, while that one is still on its way to Postgres."""
+        reads: list[ReadRows] = []
+        for read in read_chunk(self._chunk, self._plan, reader, self._objects):
+            reads.append(read)
+            yield read
+        self._quality = quality_of(reads, self._plan)
 
     def seal(self) -> ChunkCount:
         """Keep the findings; they follow from the pinned bytes and the plan alone, so a repeat writes the same.
@@ -96,7 +106,7 @@ class LoadedChunk:
                 f"chunk {self._chunk.index} holds {count.accepted + count.refused} records where planning counted "
                 f"{self._chunk.records}"
             )
-        keep_findings(self._read, self._chunk, self._plan, self._objects)
+        keep_findings(self._read, self._quality, self._chunk, self._plan, self._objects)
         if self._most_refused is not None and count.refused > self._most_refused:
             message = file_problem("file_too_many_errors", limit=self._plan.options.max_errors)
             raise UploadRejected(message, code="file_too_many_errors")
@@ -122,9 +132,11 @@ _NOT_THE_FIRST = 2
 """Line of a staged part, whose records bring their own: it starts no file, so it may start with any character."""
 
 
-def keep_findings(reads: Sequence[ReadRows], chunk: Chunk, plan: ImportPlan, objects: Objects) -> None:
+def keep_findings(
+    reads: Sequence[ReadRows], quality: Quality, chunk: Chunk, plan: ImportPlan, objects: Objects
+) -> None:
     """Keep the statistics of a chunk, and its refused rows if there are any."""
-    keep_quality(quality_of(reads, plan), plan.tenant_id, plan.upload_id, chunk.index, objects)
+    keep_quality(quality, plan.tenant_id, plan.upload_id, chunk.index, objects)
     refused = [row for read in reads for row in read.refused]
     if refused:
         key = object_keys.refused_rows(plan.tenant_id, plan.upload_id, chunk.index)
