@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from shared.columnar.evidence import Shown, Undecided
+from shared.columnar.quality import quality_of
 from shared.columnar.reader import TableReader
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
@@ -144,7 +145,8 @@ def _read_whole(upload: Upload, draft: DraftPlan, objects: Objects) -> None:
     """Read every record before the first one is loaded, and keep what is found."""
     reader = TableReader(draft.plan, upload.created_at)
     for chunk in draft.chunks:
-        keep_findings([*read_chunk(chunk, draft.plan, reader, objects)], chunk, draft.plan, objects)
+        reads = [*read_chunk(chunk, draft.plan, reader, objects)]
+        keep_findings(reads, quality_of(reads, draft.plan), chunk, draft.plan, objects)
 
 
 def _write(draft: DraftPlan, objects: Objects) -> None:
