@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import zip_longest
@@ -190,7 +190,7 @@ class TableReader:
         warnings: Counter[str] = Counter()
         warned = 0
         for given, values in zip_longest(records, known):
-            row = replace(given, cells=[*map(unguard_formula, given.cells)]) if self._plan.guarded else given
+            row = given._replace(cells=[*map(unguard_formula, given.cells)]) if self._plan.guarded else given
             record, problems = self._rows.read(row, values)
             if record is None:
                 refused.append(RefusedRow.model_construct(row=row.line, cells=row.cells, errors=list(problems)))

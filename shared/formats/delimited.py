@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from shared.domain.headers import recognized_fields
 from shared.domain.plan import Dialect
@@ -27,8 +27,7 @@ _SAMPLE_RECORDS = 200
 _HEADER_RECORDS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class TextRecord:
+class TextRecord(NamedTuple):
     """One record of the file.
 
     `line` is the physical line, counted from 1, on which it starts; `end` the offset of the byte behind it, 0 in
@@ -44,7 +43,10 @@ class TextRecord:
     @property
     def blank(self) -> bool:
         """True for an empty line and for a row of empty cells: these are no records of data."""
-        return not any(cell and not cell.isspace() for cell in self.cells)
+        for cell in self.cells:
+            if cell and not cell.isspace():
+                return False
+        return True
 
 
 class LineTooLong(ValueError):

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import chain
 from pathlib import Path
@@ -165,7 +164,7 @@ def _fitted(records: Iterator[TextRecord], header: list[str], mapping: ColumnMap
 
 def _without_end(record: TextRecord, columns: int) -> TextRecord:
     width = max((i for i, cell in enumerate(record.cells, start=1) if cell and not cell.isspace()), default=0)
-    return replace(record, cells=record.cells[: max(width, columns)])
+    return record._replace(cells=record.cells[: max(width, columns)])
 
 
 def _text(value: CellValue) -> str:
