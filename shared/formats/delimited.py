@@ -43,7 +43,7 @@ class TextRecord(NamedTuple):
     @property
     def blank(self) -> bool:
         """True for an empty line and for a row of empty cells: these are no records of data."""
-        for cell in self.cells:
+        for cell in self.cells:  # noqa: SIM110 (a generator costs more than the cells, and every record is asked)
             if cell and not cell.isspace():
                 return False
         return True
