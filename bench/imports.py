@@ -25,7 +25,12 @@ def _median(module: str, folder: str) -> float:
 def _once(module: str, folder: str) -> float:
     path = f"{_ROOT}:{_ROOT / 'functions' / folder}"
     program = _PROGRAM.format(module=module)
-    environment = {"PYTHONPATH": path, "POWERTOOLS_SERVICE_NAME": module, "POWERTOOLS_METRICS_NAMESPACE": "Linefeed"}
+    environment = {
+        "PYTHONPATH": path,
+        "POWERTOOLS_SERVICE_NAME": module,
+        "POWERTOOLS_METRICS_NAMESPACE": "Linefeed",
+        "LAMBDA_TASK_ROOT": str(_ROOT),  # outside of Lambda, the X-Ray SDK would make a client to ask what to sample
+    }
     run = subprocess.run(  # noqa: S603 (this Python, and a program of our own)
         [sys.executable, "-c", program], check=True, capture_output=True, text=True, env=environment
     )
