@@ -164,6 +164,12 @@ class TextNumbers:
             if isinstance(value, str):
                 self.by_position[position].see(value)
 
+    def see_column(self, position: int, texts: pl.Series, numbers: pl.Series) -> None:
+        """Take cells of a column into account, null where blank; where `numbers` is True stands a number."""
+        evidence = self.by_position.get(position)
+        if evidence and not numbers.all():
+            _see_each(evidence, texts.filter(~numbers).drop_nulls())
+
 
 def _only(values: Collection[_T | None]) -> _T | None:
     """The value that all are that are one; None where there is none, or they differ."""

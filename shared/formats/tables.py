@@ -8,7 +8,7 @@ lone CR. All other text goes through `read_records`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -76,6 +76,16 @@ class TextTable:
         """How many there are."""
         return self.frame.height + len(self.odd)
 
+    def in_order(self) -> list[TextRecord]:
+        """All of them as they follow each other in the file."""
+        rows = [TextRecord(row[0], 0, [cell or "" for cell in row[1:]]) for row in self.frame.iter_rows()]
+        return sorted([*rows, *self.odd], key=lambda record: record.line)
+
+    def without(self, lines: Collection[int]) -> TextTable:
+        """Those that do not start on one of the lines."""
+        odd = [record for record in self.odd if record.line not in lines]
+        return TextTable(self.frame.filter(~pl.col(ROW).is_in(list(lines))), odd, self.trailing)
+
 
 def read_table(data: bytes, dialect: Dialect, shape: Shape, *, line: int = 1) -> TextTable:
     """The records in `data`: whole records of a file, the first of which starts on `line`.
@@ -93,6 +103,29 @@ def read_table(data: bytes, dialect: Dialect, shape: Shape, *, line: int = 1) ->
         if table is not None:
             return table
     return _strict_table(read_records(BytesIO(data), dialect, offset=int(line > 1), line=line), shape)
+
+
+def cut_table(frame: pl.DataFrame, columns: int) -> TextTable:
+    """The table of a frame, which has its columns, but may have more of them and blank records.
+
+    A record with something in the columns behind the last one is odd.
+    """
+    filled = without_blanks(frame)
+    kept = filled.columns[: columns + 1]
+    surplus = filled.columns[columns + 1 :]
+    if not surplus:
+        return TextTable(filled, [])
+    too_long = (
+        filled.select(pl.any_horizontal(pl.col(surplus).str.strip_chars(SPACES) != "")).to_series().fill_null(False)
+    )
+    odd = [_without_end(record) for record in TextTable(filled.filter(too_long), []).in_order()]
+    return TextTable(filled.filter(~too_long).select(kept), odd)
+
+
+def _without_end(record: TextRecord) -> TextRecord:
+    """The record up to its last cell that is not blank."""
+    width = max(i for i, cell in enumerate(record.cells, start=1) if cell and not cell.isspace())
+    return record._replace(cells=record.cells[:width])
 
 
 def plain_structure(text: bytes, delimiter: str) -> bytes | None:
@@ -155,7 +188,7 @@ def _plain_table(text: bytes, skeleton: bytes, delimiter: str, shape: Shape, lin
 
 
 def _table(frame: pl.DataFrame, odd: list[TextRecord], shape: Shape) -> TextTable:
-    kept = _without_blanks(frame.drop(str(shape.columns)))
+    kept = without_blanks(frame.drop(str(shape.columns)))
     trailing = int((kept.get_column("_width") > shape.columns).sum()) if shape.trailing else 0
     return TextTable(kept.drop("_width"), odd, trailing)
 
@@ -221,8 +254,8 @@ def _fitting(frame: pl.DataFrame, widths: pl.Series | None, shape: Shape) -> pl.
     return None if fits.all() else fits
 
 
-def _without_blanks(frame: pl.DataFrame) -> pl.DataFrame:
-    """Without the records that have nothing but space in their cells."""
+def without_blanks(frame: pl.DataFrame) -> pl.DataFrame:
+    """A table's frame without the records that have nothing but space in their cells."""
     cells = pl.exclude(ROW, "_width")
     blank = cells.is_null() | (cells.str.strip_chars(SPACES) == "")
     first = pl.col(frame.columns[1])

@@ -10,13 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
+
+import polars as pl
 
 from shared.domain.headers import normalize_header, recognized_fields
-from shared.formats.workbook_frames import CellValue
+from shared.formats.delimited import TextRecord
+from shared.formats.tables import ROW
+from shared.formats.workbook_columns import CellColumn, blank_column, rows_of
 from shared.formats.workbook_process import LoadedSheet, SheetName, WorkbookLimits, WorkbookProcess, rejected
 
-__all__ = ["CellValue", "WorkbookLimits", "WorkbookRows", "read_workbook"]
+__all__ = ["SheetRows", "WorkbookLimits", "WorkbookRows", "read_workbook"]
 
 _MAX_NAMES = 1000
 
@@ -35,13 +39,40 @@ class _Candidate:
         return self.fields, self.loaded.rows
 
 
+class SheetRows(NamedTuple):
+    """Rows that follow each other: the number of the first as the person sees it, and the columns from A on.
+
+    Blank rows are among them, and all have the same width.
+    """
+
+    first: int
+    columns: Sequence[CellColumn]
+
+    def below(self, row: int) -> SheetRows:
+        """Those below a row."""
+        start = row + 1 - self.first
+        if start <= 0:
+            return self
+        cut = [CellColumn(texts.slice(start), numbers.slice(start)) for texts, numbers in self.columns]
+        return SheetRows(self.first + start, cut)
+
+    def records(self) -> Iterator[TextRecord]:
+        """The rows one by one."""
+        rows = enumerate(rows_of(self.columns), self.first)
+        return (TextRecord(number, 0, list(cells)) for number, cells in rows)
+
+    def frame(self) -> pl.DataFrame:
+        """The rows as `formats.tables.TextTable` has them."""
+        texts = [column.texts.alias(str(position)) for position, column in enumerate(self.columns)]
+        count = len(texts[0]) if texts else 0
+        numbers = pl.int_range(self.first, self.first + count, dtype=pl.Int64, eager=True)
+        return pl.DataFrame([numbers.alias(ROW), *texts])
+
+
 class WorkbookRows:
     """The rows of the chosen sheet, in order and once; a context manager, which ends the reading process.
 
-    Gives (row number as the person sees it, values from column A on). Every row from 1 to the last used one comes,
-    blank ones too, all of the same width. A blank cell is None, an error cell its text, such as `#DIV/0!`. A number
-    has the 15 digits that Excel keeps, and a whole one is an int. A date with the time 0:00 comes as a date, because
-    the file does not tell the two apart.
+    Those above the first one that is used, and those below the last, do not come.
 
     `sheet` is the chosen sheet's name, `evidence` a sentence that says why it was chosen, `others` the names of the
     other sheets that might have been.
@@ -66,15 +97,13 @@ class WorkbookRows:
         """End the reading process."""
         self._process.close()
 
-    def __iter__(self) -> Iterator[tuple[int, tuple[CellValue, ...]]]:
+    def __iter__(self) -> Iterator[SheetRows]:
         """The rows. Raises UploadRejected where the workbook cannot be read to its end."""
         before, left = self._loaded.origin
-        yield from ((number, (None,) * (left + self._loaded.columns)) for number in range(1, before + 1))
         self._process.send({"stream": True})
         number = before + 1
         for count, columns in self._process.batches(self._loaded.columns):
-            blank = [(None,) * count] * left
-            yield from enumerate(zip(*blank, *columns, strict=True), number)
+            yield SheetRows(number, [*[blank_column(count)] * left, *columns])
             number += count
         if number != before + 1 + self._loaded.rows:
             raise rejected("workbook_unreadable")
@@ -95,7 +124,7 @@ def read_workbook(
     try:
         sheets = process.sheets()
         indexes = _named(sheets, sheet) if sheet is not None else _visible(sheets)
-        best, others = _best(process, sheets, indexes, frozenset(map(normalize_header, known)), limits)
+        best, others = _best(process, sheets, indexes, frozenset(map(normalize_header, known)) - {""}, limits)
         if sheet is None and not best.loaded.rows:
             raise rejected("workbook_no_sheet")  # noqa: TRY301 (the process is to be closed then too)
         evidence = _evidence(best, others, named=sheet is not None)
@@ -153,9 +182,8 @@ def _fields_named(loaded: LoadedSheet, known: frozenset[str]) -> tuple[int, int]
     """How many fields the likeliest header among the first rows names, and its row number."""
     best = (0, 0)
     for number, row in enumerate(loaded.head, loaded.origin[0] + 1):
-        texts = [cell for cell in row if isinstance(cell, str)]
-        own = {normalize_header(text) for text in texts if not recognized_fields((text,))} & known
-        fields = recognized_fields(texts) + len(own)
+        own = {normalize_header(text) for text in row if not recognized_fields((text,))} & known
+        fields = recognized_fields(row) + len(own)
         if fields > best[0]:
             best = (fields, number)
     return best

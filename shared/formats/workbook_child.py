@@ -109,9 +109,11 @@ def _serve(request: dict[str, Any], commands: SimpleQueue[dict[str, Any]]) -> No
 
 def _send_rows(sheet: _Sheet, limit: int | None) -> None:
     rows = islice(sheet.rows(), limit)
-    while batch := list(islice(rows, batch_size(sheet.size[1]))):
+    size = HEAD_ROWS  # at first, for the header and the titles are texts, and so no column is one of numbers there
+    while batch := list(islice(rows, size)):
         for frame in rows_frames(batch):
             _send(frame)
+        size = batch_size(sheet.size[1])
     _send(message_frame({"end": True}))
 
 

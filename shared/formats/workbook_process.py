@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +24,8 @@ import python_calamine
 
 from shared.domain.problems import file_problem
 from shared.errors import TransientError, UploadRejected
-from shared.formats.workbook_frames import (
-    HEADER,
-    MAX_FRAME_BYTES,
-    MESSAGE,
-    ROWS,
-    BadFrame,
-    CellValue,
-    read_columns,
-    read_message,
-)
+from shared.formats.workbook_columns import CellColumn, read_columns, rows_of
+from shared.formats.workbook_frames import HEADER, MAX_FRAME_BYTES, MESSAGE, ROWS, BadFrame, read_message
 
 _PACKAGE_ROOTS = (Path(__file__).parents[2], Path(python_calamine.__file__).parents[1])
 _COMMAND = [sys.executable, "-P", "-S", "-m", "shared.formats.workbook_child"]
@@ -66,7 +58,7 @@ class LoadedSheet:
     rows: int
     columns: int
     origin: tuple[int, int]
-    head: list[tuple[CellValue, ...]]
+    head: list[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +151,10 @@ class WorkbookProcess:
             (rows, columns), (row, column) = map(int, size["size"]), map(int, size["origin"])
         except (TypeError, ValueError, KeyError) as error:
             raise self.failure(error) from error
-        head = [row for _, cells in self.batches(columns) for row in zip(*cells, strict=True)]
+        head = [row for _, read in self.batches(columns) for row in rows_of(read)]
         return LoadedSheet(rows, columns, (row, column), head)
 
-    def batches(self, width: int) -> Iterator[tuple[int, list[Sequence[CellValue]]]]:
+    def batches(self, width: int) -> Iterator[tuple[int, list[CellColumn]]]:
         """The batches of rows that come up to the end: the number of rows, and `width` columns."""
         while True:
             kind, payload = self._frame()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import date, datetime, time, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any
+
+import polars as pl
 
 from shared.columnar.evidence import CellStyles, TextNumbers
 from shared.domain import object_keys
@@ -17,15 +18,15 @@ from shared.domain.headers import ColumnMapping
 from shared.domain.upload import Decision, SourceObject, Upload, UploadOptions
 from shared.errors import UploadRejected
 from shared.formats.delimited import TextRecord
-from shared.formats.workbook import CellValue, WorkbookLimits, WorkbookRows, read_workbook
+from shared.formats.preamble import totals_below
+from shared.formats.tables import TextTable, cut_table
+from shared.formats.workbook import SheetRows, WorkbookLimits, WorkbookRows, read_workbook
 from shared.services.choices import AS_PROFILE, Choices
 from shared.services.ports import Objects
-from shared.services.staging import STAGED_DIALECT, stage
-from shared.services.survey_text import Tail, shape_of_header, table_decisions
-from shared.services.tally import Survey, Tally, map_columns, open_source
+from shared.services.staging import STAGED_DIALECT, stage_tables
+from shared.services.survey_text import shape_of_header, table_decisions
+from shared.services.tally import LAST_RECORDS, Survey, Tally, last_records, map_columns, open_source
 from shared.services.text_reading import find_header
-
-Row = tuple[int, tuple[CellValue, ...]]
 
 
 def survey_workbook(
@@ -73,7 +74,7 @@ def _open(path: Path, choices: Choices) -> tuple[WorkbookRows, str | None]:
 def _is_of_profile(path: Path, sheet: str, choices: Choices) -> bool:
     """True when the sheet's header makes the profile hold that has this sheet."""
     with suppress(UploadRejected), _read(path, sheet, choices) as workbook:
-        profile = choices.profile_of(find_header(_texts(iter(workbook)), choices).header.cells)
+        profile = choices.profile_of(find_header(_records(workbook), choices).header.cells)
         return profile is not None and profile.sheet == sheet
     return False
 
@@ -92,9 +93,9 @@ def _survey(
     commas: frozenset[int],
 ) -> Survey:
     with opened as workbook:
-        rows = iter(workbook)
-        ahead: list[Row] = []
-        start = find_header(_texts(_remembered(rows, ahead)), choices)
+        batches = iter(workbook)
+        ahead: list[SheetRows] = []
+        start = find_header(_records(_remembered(batches, ahead)), choices)
         header = start.header.cells
         chosen = choices.complete(header)
         texts = TextNumbers(choices.fields_of)
@@ -102,14 +103,11 @@ def _survey(
         mapping = map_columns(header, chosen.options)
         if mapping.ignored:
             header, mapping = _named(header, chosen.options)
-        below = (row for row in chain(ahead, rows) if row[0] > start.header.line)
-        tail = Tail(_fitted(_seen(below, texts, commas), header, mapping), mapping)
+        tally = Tally(STAGED_DIALECT, shape_of_header(header, numbered=True), mapping, texts.by_position)
+        below = (rows.below(start.header.line) for rows in chain(ahead, batches))
+        tail = _Tail((_table(rows, len(header), texts, commas) for rows in below), mapping)
         prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
-        chunks = list(stage(tail.records(), objects, prefix=prefix, part_bytes=chunk_bytes))
-    tally = Tally(STAGED_DIALECT, shape_of_header(header, numbered=True), mapping, texts.by_position)
-    for chunk in chunks:
-        with objects.open_read(str(chunk.part)) as stream:
-            tally.see(stream.read(), chunk.first_line)
+        chunks = list(stage_tables(_seen(tail.tables(), tally), objects, prefix=prefix, part_bytes=chunk_bytes))
     return Survey(
         header=header,
         mapping=mapping,
@@ -127,25 +125,56 @@ def _sheet(workbook: WorkbookRows, usual: str | None) -> Decision:
     return Decision(subject="sheet", choice=workbook.sheet, evidence=evidence)
 
 
-def _remembered(rows: Iterator[Row], memory: list[Row]) -> Iterator[Row]:
-    for row in rows:
-        memory.append(row)
-        yield row
+def _remembered(batches: Iterable[SheetRows], memory: list[SheetRows]) -> Iterator[SheetRows]:
+    for rows in batches:
+        memory.append(rows)
+        yield rows
 
 
-def _texts(rows: Iterator[Row]) -> Iterator[TextRecord]:
-    return (TextRecord(number, 0, [_text(value) for value in values]) for number, values in rows)
+def _records(batches: Iterable[SheetRows]) -> Iterator[TextRecord]:
+    return chain.from_iterable(rows.records() for rows in batches)
 
 
-def _seen(rows: Iterator[Row], texts: TextNumbers, commas: frozenset[int]) -> Iterator[TextRecord]:
+def _table(rows: SheetRows, columns: int, texts: TextNumbers, commas: frozenset[int]) -> TextTable:
     """The rows as texts; numbers with a decimal point, but for the columns in `commas`."""
-    for number, values in rows:
-        numbers = frozenset([i for i, value in enumerate(values) if type(value) in (int, float)])
-        texts.see(values, numbers)
-        cells = [_text(value) for value in values]
-        for position in commas & numbers:
-            cells[position] = cells[position].replace(".", ",")
-        yield TextRecord(number, 0, cells)
+    frame = rows.frame()
+    for position, cells in enumerate(rows.columns):
+        texts.see_column(position, cells.texts, cells.numbers)
+        if position in commas:
+            text = pl.col(str(position))
+            with_comma = text.str.replace(".", ",", literal=True)
+            frame = frame.with_columns(pl.when(pl.lit(cells.numbers)).then(with_comma).otherwise(text))
+    return cut_table(frame, columns)
+
+
+def _seen(tables: Iterable[TextTable], tally: Tally) -> Iterator[TextTable]:
+    for table in tables:
+        tally.see_table(table)
+        yield table
+
+
+class _Tail:
+    """Tables of records but for the totals and footers at their end, which are known once they have ended."""
+
+    def __init__(self, tables: Iterable[TextTable], mapping: ColumnMapping) -> None:
+        self._tables = tables
+        self._mapping = mapping
+        self.totals: tuple[TextRecord, ...] = ()
+
+    def tables(self) -> Iterator[TextTable]:
+        """The tables; those that have the last records are held back until the end is seen."""
+        held: deque[TextTable] = deque()
+        records = 0
+        for table in self._tables:
+            held.append(table)
+            records += table.records
+            while records - held[0].records >= LAST_RECORDS:
+                records -= held[0].records
+                yield held.popleft()
+        last = [record for table in held for record in last_records(table)]
+        self.totals = totals_below(last[-LAST_RECORDS:], self._mapping.columns)
+        lines = [record.line for record in self.totals]
+        yield from (table.without(lines) for table in held)
 
 
 def _named(header: list[str], options: UploadOptions) -> tuple[list[str], ColumnMapping]:
@@ -155,36 +184,3 @@ def _named(header: list[str], options: UploadOptions) -> tuple[list[str], Column
     """
     named = header[: shape_of_header(header).fewest]
     return named, map_columns(named, options)
-
-
-def _fitted(records: Iterator[TextRecord], header: list[str], mapping: ColumnMapping) -> Iterator[TextRecord]:
-    """The rows; those of refused rows that come back without the empty cells behind the last column."""
-    return (_without_end(record, len(header)) for record in records) if mapping.ignored else records
-
-
-def _without_end(record: TextRecord, columns: int) -> TextRecord:
-    width = max((i for i, cell in enumerate(record.cells, start=1) if cell and not cell.isspace()), default=0)
-    return record._replace(cells=record.cells[: max(width, columns)])
-
-
-def _text(value: CellValue) -> str:
-    """A cell as a person would write it for sure: numbers with a point, dates as ISO 8601, durations as h:mm:ss."""
-    if isinstance(value, str):
-        return value
-    written = _WRITTEN.get(type(value))
-    return written(value) if written else repr(value)
-
-
-def _duration(value: timedelta) -> str:
-    hours, rest = divmod(value, timedelta(hours=1))
-    return f"{hours}:{rest // timedelta(minutes=1):02}:{rest % timedelta(minutes=1) / timedelta(seconds=1):02.0f}"
-
-
-_WRITTEN: dict[type, Callable[[Any], str]] = {
-    type(None): lambda _: "",
-    bool: lambda value: "true" if value else "false",
-    datetime: lambda value: value.isoformat(sep=" "),
-    date: date.isoformat,
-    time: time.isoformat,
-    timedelta: _duration,
-}

@@ -108,18 +108,22 @@ class Tally:
     def see(self, data: bytes, line: int) -> int:
         """Take whole records into account; return how many they are."""
         table = read_table(data, self._dialect, self._shape, line=line)
+        self.see_table(table)
+        return table.records
+
+    def see_table(self, table: TextTable) -> None:
+        """Take records into account."""
         self.evidence.see(table)
         self._records += table.records
         self._trailing += table.trailing
-        self._last.extend(_last_records(table))
-        return table.records
+        self._last.extend(last_records(table))
 
     def totals(self) -> tuple[TextRecord, ...]:
         """The totals and footers at the end of what was seen."""
         return totals_below(self._last, self.mapping.columns)
 
 
-def _last_records(table: TextTable) -> list[TextRecord]:
-    rows = table.frame.tail(LAST_RECORDS).iter_rows()
-    fitting = [TextRecord(row[0], 0, [cell or "" for cell in row[1:]]) for row in rows]
-    return sorted([*fitting, *table.odd[-LAST_RECORDS:]], key=lambda record: record.line)[-LAST_RECORDS:]
+def last_records(table: TextTable) -> list[TextRecord]:
+    """The records of a table at its end, at most `LAST_RECORDS`."""
+    end = TextTable(table.frame.tail(LAST_RECORDS), table.odd[-LAST_RECORDS:])
+    return end.in_order()[-LAST_RECORDS:]
