@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from typing import BinaryIO, cast
 
+import ijson
 import openpyxl
+from python_calamine import CalamineWorkbook
 
 from bench.engine import NOW, upload_of
 from bench.files import rows_of_file
@@ -45,14 +48,32 @@ class InMemory:
         self._staged[key] = data
 
 
-def json_rows_per_second(rows: int) -> float:
-    """Of a JSON array of records, in seconds of one core."""
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Rows in a second of one core: ours, up to the rows that COPY would take, and those of a peer that only reads."""
+
+    ours: float
+    peer: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours to the peer's."""
+        return self.ours / self.peer
+
+
+def json_rates(rows: int) -> Rates:
+    """Of a JSON array of records; the peer is ijson with its C backend."""
     records = [dict(row) for row in rows_of_file(rows)]
-    return _rate(json.dumps(records).encode(), rows, import_type="json")
+    data = json.dumps(records).encode()
+
+    def read() -> int:
+        return sum(1 for _ in ijson.items(BytesIO(data), "item"))
+
+    return _rates(data, rows, read, import_type="json")
 
 
-def xlsx_rows_per_second(rows: int) -> float:
-    """Of a workbook, in seconds of one core: those of the process that reads it among them."""
+def xlsx_rates(rows: int) -> Rates:
+    """Of a workbook; ours counts the process that reads it too. The peer is python-calamine."""
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Data")
     for number, row in enumerate(rows_of_file(rows)):
@@ -60,19 +81,30 @@ def xlsx_rows_per_second(rows: int) -> float:
             sheet.append(list(row))
         moment = datetime.fromisoformat(row["timestamp"]).replace(tzinfo=None)
         sheet.append([moment, *list(row.values())[1:]])
-    data = BytesIO()
-    book.save(data)
-    return _rate(data.getvalue(), rows, import_type="excel", time_zone="UTC")
+    file = BytesIO()
+    book.save(file)
+
+    def read() -> int:
+        workbook = CalamineWorkbook.from_filelike(BytesIO(file.getvalue()))
+        return sum(1 for _ in workbook.get_sheet_by_index(0).iter_rows()) - 1
+
+    return _rates(file.getvalue(), rows, read, import_type="excel", time_zone="UTC")
 
 
-def _rate(data: bytes, rows: int, **options: str) -> float:
-    objects = cast("Objects", InMemory(data))
+def _rates(data: bytes, rows: int, read: Callable[[], int], **options: str) -> Rates:
+    def load() -> int:
+        objects = cast("Objects", InMemory(data))
+        draft = make_plan(upload_of(len(data), **options), objects, Settings.model_fields["chunk_bytes"].default)
+        reader = TableReader(draft.plan, NOW)
+        return sum(part.accepted for chunk in draft.chunks for part in read_chunk(chunk, draft.plan, reader, objects))
+
+    return Rates(ours=_rate(load, rows), peer=_rate(read, rows))
+
+
+def _rate(work: Callable[[], int], rows: int) -> float:
     began = _processor_seconds()
-    draft = make_plan(upload_of(len(data), **options), objects, Settings.model_fields["chunk_bytes"].default)
-    reader = TableReader(draft.plan, NOW)
-    read = sum(part.accepted for chunk in draft.chunks for part in read_chunk(chunk, draft.plan, reader, objects))
-    if read != rows:
-        raise AssertionError(f"{read} of {rows} rows were read")
+    if (found := work()) != rows:
+        raise AssertionError(f"{found} of {rows} rows were read")
     return rows / (_processor_seconds() - began)
 
 

@@ -18,6 +18,7 @@ from shared.domain.record import api_name
 from shared.domain.timestamp_style import TimestampEvidence
 from shared.domain.upload import DateOrder, DecimalMark, Decision, FileChoices, RatioScale, UploadOptions
 from shared.formats.tables import TextTable
+from shared.formats.typed_rows import TypedColumn
 
 _T = TypeVar("_T")
 
@@ -143,7 +144,6 @@ class TextNumbers:
         self._fields_of = fields_of
         self.by_position: dict[int, NumberEvidence] = {}
         self._columns = 0
-        self._texts_beside: dict[frozenset[int], tuple[int, ...]] = {}
 
     def watch(self, columns: Sequence[str]) -> None:
         """Take new columns into account; they are added at the end."""
@@ -151,24 +151,13 @@ class TextNumbers:
             kinds = {RECORD_FIELDS[name].kind for name in self._fields_of(columns[position])}
             if kinds & {Kind.NUMBER, Kind.RATIO}:
                 self.by_position[position] = NumberEvidence()
-                self._texts_beside.clear()
         self._columns = len(columns)
 
-    def see(self, values: Sequence[object], numbers: frozenset[int]) -> None:
-        """Take a row into account; at the positions in `numbers` stand numbers."""
-        texts = self._texts_beside.get(numbers)
-        if texts is None:
-            texts = self._texts_beside[numbers] = tuple(self.by_position.keys() - numbers)
-        for position in texts:
-            value = values[position] if position < len(values) else None
-            if isinstance(value, str):
-                self.by_position[position].see(value)
-
-    def see_column(self, position: int, texts: pl.Series, numbers: pl.Series) -> None:
-        """Take cells of a column into account, null where blank; where `numbers` is True stands a number."""
+    def see(self, position: int, cells: TypedColumn) -> None:
+        """Take cells of a column into account."""
         evidence = self.by_position.get(position)
-        if evidence and not numbers.all():
-            _see_each(evidence, texts.filter(~numbers).drop_nulls())
+        if evidence and not cells.numbers.all():
+            _see_each(evidence, cells.texts.filter(~cells.numbers).drop_nulls())
 
 
 def _only(values: Collection[_T | None]) -> _T | None:

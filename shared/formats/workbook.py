@@ -10,17 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import polars as pl
 
 from shared.domain.headers import normalize_header, recognized_fields
-from shared.formats.delimited import TextRecord
-from shared.formats.tables import ROW
-from shared.formats.workbook_columns import CellColumn, blank_column, rows_of
+from shared.formats.typed_rows import TypedRows, blank_column
 from shared.formats.workbook_process import LoadedSheet, SheetName, WorkbookLimits, WorkbookProcess, rejected
 
-__all__ = ["SheetRows", "WorkbookLimits", "WorkbookRows", "read_workbook"]
+__all__ = ["WorkbookLimits", "WorkbookRows", "read_workbook"]
 
 _MAX_NAMES = 1000
 
@@ -37,36 +35,6 @@ class _Candidate:
     @property
     def rank(self) -> tuple[int, int]:
         return self.fields, self.loaded.rows
-
-
-class SheetRows(NamedTuple):
-    """Rows that follow each other: the number of the first as the person sees it, and the columns from A on.
-
-    Blank rows are among them, and all have the same width.
-    """
-
-    first: int
-    columns: Sequence[CellColumn]
-
-    def below(self, row: int) -> SheetRows:
-        """Those below a row."""
-        start = row + 1 - self.first
-        if start <= 0:
-            return self
-        cut = [CellColumn(texts.slice(start), numbers.slice(start)) for texts, numbers in self.columns]
-        return SheetRows(self.first + start, cut)
-
-    def records(self) -> Iterator[TextRecord]:
-        """The rows one by one."""
-        rows = enumerate(rows_of(self.columns), self.first)
-        return (TextRecord(number, 0, list(cells)) for number, cells in rows)
-
-    def frame(self) -> pl.DataFrame:
-        """The rows as `formats.tables.TextTable` has them."""
-        texts = [column.texts.alias(str(position)) for position, column in enumerate(self.columns)]
-        count = len(texts[0]) if texts else 0
-        numbers = pl.int_range(self.first, self.first + count, dtype=pl.Int64, eager=True)
-        return pl.DataFrame([numbers.alias(ROW), *texts])
 
 
 class WorkbookRows:
@@ -97,13 +65,14 @@ class WorkbookRows:
         """End the reading process."""
         self._process.close()
 
-    def __iter__(self) -> Iterator[SheetRows]:
+    def __iter__(self) -> Iterator[TypedRows]:
         """The rows. Raises UploadRejected where the workbook cannot be read to its end."""
         before, left = self._loaded.origin
         self._process.send({"stream": True})
         number = before + 1
         for count, columns in self._process.batches(self._loaded.columns):
-            yield SheetRows(number, [*[blank_column(count)] * left, *columns])
+            lines = pl.int_range(number, number + count, dtype=pl.Int64, eager=True)
+            yield TypedRows(lines, [*[blank_column(count)] * left, *columns])
             number += count
         if number != before + 1 + self._loaded.rows:
             raise rejected("workbook_unreadable")

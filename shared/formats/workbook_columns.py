@@ -1,14 +1,20 @@
-"""Rows as they come from the process that parses a workbook → columns of texts; see `workbook_frames`."""
+"""Rows as they come from the process that parses a workbook → columns of texts; see `workbook_frames`.
+
+A number has the 15 digits that Excel keeps, a whole one has no point. Dates and times are as in ISO 8601 with a space
+between them, durations `h:mm:ss`; an error cell is its text, such as `#DIV/0!`. A date with the time 0:00 is a date,
+because the file does not tell the two apart.
+"""
 
 from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 
+from shared.formats.typed_rows import TypedColumn, blank_column, column_of_texts, constant
 from shared.formats.workbook_frames import (
     BLANK,
     MAX_BATCH_ROWS,
@@ -25,30 +31,7 @@ _SURELY_SHORT = 16
 """A text of at most 15 digits and a point has no more characters."""
 
 
-class CellColumn(NamedTuple):
-    """The cells of a column as texts (String), null where one is blank, and which of them were numbers (Boolean).
-
-    A number has the 15 digits that Excel keeps and a decimal point, a whole one has none. Dates and times are as in
-    ISO 8601 with a space between them, durations `h:mm:ss`, an error cell is its text, such as `#DIV/0!`. A date with
-    the time 0:00 is a date, because the file does not tell the two apart. What `numbers` says of a blank cell means
-    nothing.
-    """
-
-    texts: pl.Series
-    numbers: pl.Series
-
-
-def blank_column(count: int) -> CellColumn:
-    """A column of blank cells."""
-    return CellColumn(pl.Series([None] * count, dtype=pl.String), pl.repeat(False, count, eager=True))
-
-
-def rows_of(columns: Sequence[CellColumn]) -> Iterator[tuple[str, ...]]:
-    """The cells row by row, "" where one is blank."""
-    return zip(*(column.texts.fill_null("").to_list() for column in columns), strict=True)
-
-
-def read_columns(payload: bytes) -> tuple[int, list[CellColumn]]:
+def read_columns(payload: bytes) -> tuple[int, list[TypedColumn]]:
     """Read a batch: the number of its rows, and its columns. Raises BadFrame."""
     try:
         doubles_at = SIZE.size + SIZE.unpack_from(payload)[0]
@@ -73,22 +56,16 @@ def _doubles(data: memoryview, count: int, columns: int) -> Iterator[pl.Series]:
     return (pl.Series(numbers[i * count : (i + 1) * count], dtype=pl.Float64) for i in range(columns))
 
 
-def _column(kind: str, column: Any, doubles: Iterator[pl.Series], count: int) -> CellColumn:
+def _column(kind: str, column: Any, doubles: Iterator[pl.Series], count: int) -> TypedColumn:
     if kind == BLANK:
         return blank_column(count)
     if kind == NUMBERS:
-        return CellColumn(_number_texts(next(doubles)), pl.repeat(True, count, eager=True))
+        return TypedColumn(_number_texts(next(doubles)), constant(True, count))
     if kind == TEXT:
-        return CellColumn(_texts(column), pl.repeat(False, count, eager=True))
+        return column_of_texts(column)
     if kind == MIXED:
-        texts, numbers = column
-        return CellColumn(_texts(texts), pl.Series(numbers, dtype=pl.Boolean))
+        return column_of_texts(*column)
     raise BadFrame("a column of an odd kind")
-
-
-def _texts(texts: list[str]) -> pl.Series:
-    read = pl.Series(texts, dtype=pl.String)
-    return read.set(read == "", None)
 
 
 def _number_texts(doubles: pl.Series) -> pl.Series:

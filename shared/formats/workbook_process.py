@@ -24,7 +24,8 @@ import python_calamine
 
 from shared.domain.problems import file_problem
 from shared.errors import TransientError, UploadRejected
-from shared.formats.workbook_columns import CellColumn, read_columns, rows_of
+from shared.formats.typed_rows import TypedColumn, cells_by_row
+from shared.formats.workbook_columns import read_columns
 from shared.formats.workbook_frames import HEADER, MAX_FRAME_BYTES, MESSAGE, ROWS, BadFrame, read_message
 
 _PACKAGE_ROOTS = (Path(__file__).parents[2], Path(python_calamine.__file__).parents[1])
@@ -151,10 +152,10 @@ class WorkbookProcess:
             (rows, columns), (row, column) = map(int, size["size"]), map(int, size["origin"])
         except (TypeError, ValueError, KeyError) as error:
             raise self.failure(error) from error
-        head = [row for _, read in self.batches(columns) for row in rows_of(read)]
+        head = [row for _, read in self.batches(columns) for row in cells_by_row(read)]
         return LoadedSheet(rows, columns, (row, column), head)
 
-    def batches(self, width: int) -> Iterator[tuple[int, list[CellColumn]]]:
+    def batches(self, width: int) -> Iterator[tuple[int, list[TypedColumn]]]:
         """The batches of rows that come up to the end: the number of rows, and `width` columns."""
         while True:
             kind, payload = self._frame()

@@ -8,14 +8,15 @@ from shared.columnar.evidence import CellStyles, TextNumbers
 from shared.domain import object_keys
 from shared.domain.upload import SourceObject, Upload
 from shared.formats.compression import is_gzip
-from shared.formats.delimited import TextRecord
+from shared.formats.json_columns import typed_rows
 from shared.formats.json_records import JsonRecords, read_json_records
-from shared.formats.tables import Shape
+from shared.formats.tables import Shape, TextTable
 from shared.formats.text_lines import HEAD_BYTES
 from shared.services.choices import Choices
 from shared.services.ports import Objects
-from shared.services.staging import STAGED_DIALECT, stage
+from shared.services.staging import STAGED_DIALECT, stage_tables
 from shared.services.tally import Survey, Tally, map_columns, open_source
+from shared.services.typed_tables import text_table
 
 
 def survey_json(upload: Upload, choices: Choices, source: SourceObject, objects: Objects, chunk_bytes: int) -> Survey:
@@ -31,8 +32,8 @@ def survey_json(upload: Upload, choices: Choices, source: SourceObject, objects:
         with open_source(source, objects, packed=packed) as stream:
             records = read_json_records(stream)
             prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
-            rows = _texts(records, texts, commas)
-            chunks = list(stage(rows, objects, prefix=prefix, part_bytes=chunk_bytes))
+            tables = _tables(records, texts, commas)
+            chunks = list(stage_tables(tables, objects, prefix=prefix, part_bytes=chunk_bytes))
         header = list(records.columns)
         shape = Shape(columns=len(header), fewest=1, numbered=True)
         chosen = choices.complete(header)
@@ -56,18 +57,8 @@ def survey_json(upload: Upload, choices: Choices, source: SourceObject, objects:
         commas = wanted
 
 
-def _texts(records: JsonRecords, texts: TextNumbers, commas: frozenset[int]) -> Iterator[TextRecord]:
+def _tables(records: JsonRecords, texts: TextNumbers, commas: frozenset[int]) -> Iterator[TextTable]:
     """The records as texts, their numbers as they are spelled, but for the columns in `commas`."""
-    for row in records:
-        if row.malformed:
-            yield TextRecord(row.line, 0, [str(row.values[0])], row.malformed)
-            continue
+    for rows in typed_rows(records):
         texts.watch(records.columns)
-        texts.see(row.values, row.numbers)
-        cells = [value if isinstance(value, str) else _CELLS[value] for value in row.values]
-        for position in commas & row.numbers:
-            cells[position] = cells[position].replace(".", ",")
-        yield TextRecord(row.line, 0, cells)
-
-
-_CELLS = {None: "", True: "true", False: "false"}
+        yield text_table(rows, len(records.columns), texts, commas)

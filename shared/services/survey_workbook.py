@@ -10,8 +10,6 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-import polars as pl
-
 from shared.columnar.evidence import CellStyles, TextNumbers
 from shared.domain import object_keys
 from shared.domain.headers import ColumnMapping
@@ -19,14 +17,16 @@ from shared.domain.upload import Decision, SourceObject, Upload, UploadOptions
 from shared.errors import UploadRejected
 from shared.formats.delimited import TextRecord
 from shared.formats.preamble import totals_below
-from shared.formats.tables import TextTable, cut_table
-from shared.formats.workbook import SheetRows, WorkbookLimits, WorkbookRows, read_workbook
+from shared.formats.tables import TextTable
+from shared.formats.typed_rows import TypedRows
+from shared.formats.workbook import WorkbookLimits, WorkbookRows, read_workbook
 from shared.services.choices import AS_PROFILE, Choices
 from shared.services.ports import Objects
 from shared.services.staging import STAGED_DIALECT, stage_tables
 from shared.services.survey_text import shape_of_header, table_decisions
 from shared.services.tally import LAST_RECORDS, Survey, Tally, last_records, map_columns, open_source
 from shared.services.text_reading import find_header
+from shared.services.typed_tables import text_table
 
 
 def survey_workbook(
@@ -94,7 +94,7 @@ def _survey(
 ) -> Survey:
     with opened as workbook:
         batches = iter(workbook)
-        ahead: list[SheetRows] = []
+        ahead: list[TypedRows] = []
         start = find_header(_records(_remembered(batches, ahead)), choices)
         header = start.header.cells
         chosen = choices.complete(header)
@@ -105,7 +105,7 @@ def _survey(
             header, mapping = _named(header, chosen.options)
         tally = Tally(STAGED_DIALECT, shape_of_header(header, numbered=True), mapping, texts.by_position)
         below = (rows.below(start.header.line) for rows in chain(ahead, batches))
-        tail = _Tail((_table(rows, len(header), texts, commas) for rows in below), mapping)
+        tail = _Tail((text_table(rows, len(header), texts, commas) for rows in below), mapping)
         prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
         chunks = list(stage_tables(_seen(tail.tables(), tally), objects, prefix=prefix, part_bytes=chunk_bytes))
     return Survey(
@@ -125,26 +125,14 @@ def _sheet(workbook: WorkbookRows, usual: str | None) -> Decision:
     return Decision(subject="sheet", choice=workbook.sheet, evidence=evidence)
 
 
-def _remembered(batches: Iterable[SheetRows], memory: list[SheetRows]) -> Iterator[SheetRows]:
+def _remembered(batches: Iterable[TypedRows], memory: list[TypedRows]) -> Iterator[TypedRows]:
     for rows in batches:
         memory.append(rows)
         yield rows
 
 
-def _records(batches: Iterable[SheetRows]) -> Iterator[TextRecord]:
+def _records(batches: Iterable[TypedRows]) -> Iterator[TextRecord]:
     return chain.from_iterable(rows.records() for rows in batches)
-
-
-def _table(rows: SheetRows, columns: int, texts: TextNumbers, commas: frozenset[int]) -> TextTable:
-    """The rows as texts; numbers with a decimal point, but for the columns in `commas`."""
-    frame = rows.frame()
-    for position, cells in enumerate(rows.columns):
-        texts.see_column(position, cells.texts, cells.numbers)
-        if position in commas:
-            text = pl.col(str(position))
-            with_comma = text.str.replace(".", ",", literal=True)
-            frame = frame.with_columns(pl.when(pl.lit(cells.numbers)).then(with_comma).otherwise(text))
-    return cut_table(frame, columns)
 
 
 def _seen(tables: Iterable[TextTable], tally: Tally) -> Iterator[TextTable]:

@@ -26,7 +26,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from shared.errors import TransientError, UploadRejected
 from shared.formats import workbook_process
-from shared.formats.workbook import SheetRows, WorkbookLimits, WorkbookRows, read_workbook
+from shared.formats.typed_rows import TypedRows
+from shared.formats.workbook import WorkbookLimits, WorkbookRows, read_workbook
 from tests.golden.excel.build import TABLE, build_ods
 from tests.workbooks import SHEET1, ErrorCode, patch_zip, write_zip, xlsx_of
 
@@ -42,11 +43,12 @@ def rows_of(path: Path, *, sheet: str | None = None, limits: WorkbookLimits = LI
     with read_workbook(path, sheet=sheet, limits=limits) as batches:
         read = list(batches)
     rows = [row for batch in read for row in values_of(batch)]
-    assert [batch.first for batch in read[1:]] == [batch.first + len(values_of(batch)) for batch in read[:-1]]
-    return [(None,) * len(rows[0])] * (read[0].first - 1) + rows if read else []
+    lines = [line for batch in read for line in batch.lines]
+    assert lines == [lines[0] + place for place in range(len(rows))] if rows else not lines
+    return [(None,) * len(rows[0])] * (lines[0] - 1) + rows if rows else []
 
 
-def values_of(batch: SheetRows) -> Rows:
+def values_of(batch: TypedRows) -> Rows:
     """The rows of a batch."""
     columns = [
         [_value(text, is_number=number) for text, number in zip(*column, strict=True)] for column in batch.columns
