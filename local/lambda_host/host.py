@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections import deque
 from pathlib import Path
 
 from local.lambda_host.environment import ExecutionEnvironment
@@ -98,6 +99,7 @@ class _Pool:
         self._idle: list[ExecutionEnvironment] = []
         self._busy: set[ExecutionEnvironment] = set()
         self._starting = 0
+        self._waiting: deque[object] = deque()
 
     @property
     def environments(self) -> list[ExecutionEnvironment]:
@@ -106,9 +108,9 @@ class _Pool:
             return [*self._busy, *self._idle]
 
     def acquire(self) -> ExecutionEnvironment:
-        """The warm environment that was used last, a new one, or the first to become free."""
+        """The warm environment that was used last, a new one, or the first to become free; who came first is first."""
         with self._changed:
-            self._changed.wait_for(self._can_take_one)
+            self._wait_for_turn()
             if self._stopping.is_set():
                 raise HostStopping(f"The local stack is stopping; {self.function.module} was not invoked")
             if self._idle:
@@ -123,6 +125,15 @@ class _Pool:
             raise
         self._started(environment)
         return environment
+
+    def _wait_for_turn(self) -> None:
+        turn = object()
+        self._waiting.append(turn)
+        try:
+            self._changed.wait_for(lambda: self._waiting[0] is turn and self._can_take_one())
+        finally:
+            self._waiting.remove(turn)
+            self._changed.notify_all()
 
     def release(self, environment: ExecutionEnvironment) -> None:
         """Keep an environment for the next invocation, unless its process is gone or about to go."""
