@@ -19,7 +19,7 @@ from shared.domain.upload import Totals
 
 logger = Logger()
 metrics = Metrics()
-tracer = Tracer()
+tracer = Tracer(patch_modules=("botocore",))  # all that we call; the others would be imported to be patched
 
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 

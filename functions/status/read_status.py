@@ -15,9 +15,6 @@ from shared.errors import RequestRefused
 from shared.http_api import BASE, accepts_json, answer, correlation_id, identify, new_http_api, page
 from shared.observability import instrumented
 from shared.services import read_status
-from shared.services.quality_report import read_quality_report
-from shared.services.report_page import report_page
-from shared.services.report_style import CONTENT_SECURITY_POLICY
 
 _DEFAULT_LIMIT = 20
 _LARGEST_LIMIT = 200
@@ -98,6 +95,10 @@ def get_audit(upload_id: str) -> Response[str]:
 @app.get(f"{BASE}/<upload_id>/report")
 def get_report(upload_id: str) -> Response[str]:
     """The quality report of an upload that has ended: as JSON, or with `format=html` as a page."""
+    from shared.services.quality_report import read_quality_report  # noqa: PLC0415 (its many models are slow to import)
+    from shared.services.report_page import report_page  # noqa: PLC0415
+    from shared.services.report_style import CONTENT_SECURITY_POLICY  # noqa: PLC0415
+
     correlation_id(app)
     identity = identify(app, Permission.READ)
     upload = read_status.find_upload(identity, upload_id, wiring.uploads())
