@@ -29,9 +29,14 @@ class Column:
 
     @property
     def ddl(self) -> str:
-        """The column as `CREATE TABLE` has it."""
+        """The column as `CREATE TABLE` has it.
+
+        Names of the key are compared byte for byte: in the order of a language, which is the default on RDS, COPY took
+        a tenth more time, and an index is broken when the operating system's idea of that order changes.
+        """
+        order = ' COLLATE "C"' if self.name in KEY and self.type == "text" else ""
         default = f" DEFAULT {self.default}" if self.default else ""
-        return f'"{self.name}" {self.type}{"" if self.nullable else " NOT NULL"}{default}'
+        return f'"{self.name}" {self.type}{order}{"" if self.nullable else " NOT NULL"}{default}'
 
 
 def _record_columns() -> Iterator[Column]:

@@ -3,11 +3,11 @@
 -- an import without deduplication gives later rows of the key the next numbers.
 
 CREATE TABLE production_records (
-    "tenant_id" text NOT NULL,
-    "work_unit_id" text NOT NULL,
+    "tenant_id" text COLLATE "C" NOT NULL,
+    "work_unit_id" text COLLATE "C" NOT NULL,
     "timestamp" timestamptz NOT NULL,
-    "machine_name" text NOT NULL,
-    "process_name" text,
+    "machine_name" text COLLATE "C" NOT NULL,
+    "process_name" text COLLATE "C",
     "site_name" text,
     "part_number" text,
     "batch_number" text,

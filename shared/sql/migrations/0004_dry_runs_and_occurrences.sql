@@ -5,8 +5,8 @@ CREATE TABLE tried_keys (
     tenant_id text NOT NULL,
     upload_id uuid NOT NULL,
     "timestamp" timestamptz NOT NULL,
-    machine_name text NOT NULL,
-    process_name text
+    machine_name text COLLATE "C" NOT NULL,
+    process_name text COLLATE "C"
 );
 
 CREATE UNIQUE INDEX tried_keys_key ON tried_keys (tenant_id, upload_id, "timestamp", machine_name, process_name) NULLS NOT DISTINCT;
