@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -134,7 +133,6 @@ def _records(address: DatabaseAddress) -> PostgresRecords:
 @contextmanager
 def workers(address: DatabaseAddress, count: int) -> Iterator[Any]:
     """A pool of worker processes that have imported everything and are connected."""
-    os.environ["POLARS_MAX_THREADS"] = "1"  # as the functions have it
     with multiprocessing.get_context("spawn").Pool(count, _warm, (address,)) as pool:
         pool.map(_peak, range(count * 4), chunksize=1)
         yield pool

@@ -63,8 +63,7 @@ class Rates:
 
 def json_rates(rows: int) -> Rates:
     """Of a JSON array of records; the peer is ijson with its C backend."""
-    records = [dict(row) for row in rows_of_file(rows)]
-    data = json.dumps(records).encode()
+    data = _json_file(rows)
 
     def read() -> int:
         return sum(1 for _ in ijson.items(BytesIO(data), "item"))
@@ -72,8 +71,22 @@ def json_rates(rows: int) -> Rates:
     return _rates(data, rows, read, import_type="json")
 
 
+def _json_file(rows: int) -> bytes:
+    return json.dumps([dict(row) for row in rows_of_file(rows)]).encode()
+
+
 def xlsx_rates(rows: int) -> Rates:
     """Of a workbook; ours counts the process that reads it too. The peer is python-calamine."""
+    data = _xlsx_file(rows)
+
+    def read() -> int:
+        workbook = CalamineWorkbook.from_filelike(BytesIO(data))
+        return sum(1 for _ in workbook.get_sheet_by_index(0).iter_rows()) - 1
+
+    return _rates(data, rows, read, import_type="excel", time_zone="UTC")
+
+
+def _xlsx_file(rows: int) -> bytes:
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Data")
     for number, row in enumerate(rows_of_file(rows)):
@@ -83,12 +96,7 @@ def xlsx_rates(rows: int) -> Rates:
         sheet.append([moment, *list(row.values())[1:]])
     file = BytesIO()
     book.save(file)
-
-    def read() -> int:
-        workbook = CalamineWorkbook.from_filelike(BytesIO(file.getvalue()))
-        return sum(1 for _ in workbook.get_sheet_by_index(0).iter_rows()) - 1
-
-    return _rates(file.getvalue(), rows, read, import_type="excel", time_zone="UTC")
+    return file.getvalue()
 
 
 def _rates(data: bytes, rows: int, read: Callable[[], int], **options: str) -> Rates:

@@ -60,12 +60,12 @@ def column_of_texts(texts: Sequence[str | None], numbers: Sequence[bool] | None 
 
 def blank_column(count: int) -> TypedColumn:
     """A column of blank cells."""
-    return TypedColumn(pl.Series([None] * count, dtype=pl.String), constant(False, count))
+    return TypedColumn(pl.Series([None], dtype=pl.String).new_from_index(0, count), constant(False, count))
 
 
 def constant(value: bool, count: int) -> pl.Series:
     """The same for `count` cells."""
-    return pl.repeat(value, count, dtype=pl.Boolean, eager=True)
+    return pl.Series([value], dtype=pl.Boolean).new_from_index(0, count)  # ten times as fast as `pl.repeat`
 
 
 def cells_by_row(columns: Sequence[TypedColumn]) -> Iterator[tuple[str, ...]]:
