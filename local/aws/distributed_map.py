@@ -6,6 +6,9 @@ ItemReader object is States.Runtime. On AWS a Map run with more failed items tha
 `ToleratedFailurePercentage` (both 0 unless given) starts no more items, aborts those that wait for a retry and
 fails with States.ExceedToleratedFailureThreshold; an item list that cannot be read is States.ItemReaderFailed.
 
+One machine also stands in for many here: a run has at most as many items under way as there are processors. More of
+them would not be done sooner, and each would hold its memory and its place in Postgres for longer.
+
 Not closed: ItemBatcher, JSON lines, ResultWriter and a percentage without a decimal point are not understood,
 and the child executions cannot be listed.
 """
@@ -13,6 +16,7 @@ and the child executions cannot be listed.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -36,6 +40,8 @@ from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 
 from local.aws.patching import Patches
 
+_AT_ONCE = max(2, os.cpu_count() or 1)
+
 
 def install(patches: Patches) -> None:
     """Patch the Map state's distributed mode."""
@@ -43,6 +49,7 @@ def install(patches: Patches) -> None:
     patches.replace(worker, "eval", _work)
     patches.replace(worker, "_eval_job", _run_item)
     patches.wrap(DistributedIterationComponent, "_map_run", _abort_the_rest)
+    patches.wrap(DistributedIterationComponent, "_map_run", _limit_concurrency)
     patches.wrap(map_run_record.MapRunRecord, "set_stop", _keep_first_status)
     patches.wrap(ItemReader, "_eval_body", _read_items)
 
@@ -136,6 +143,15 @@ def _abort_the_rest(original: Any) -> Any:
                 eval_input.map_run_record.set_stop(MapRunStatus.ABORTED)
             env.set_stop(stop_date=dt.datetime.now(tz=dt.UTC), cause=None, error=None)
             raise
+
+    return map_run
+
+
+def _limit_concurrency(original: Any) -> Any:
+    def map_run(component: Any, env: Any, eval_input: Any) -> None:
+        record = eval_input.map_run_record
+        record.max_concurrency = min(record.max_concurrency or _AT_ONCE, _AT_ONCE)
+        original(component, env, eval_input)
 
     return map_run
 

@@ -13,15 +13,6 @@ from typing import Any
 DEFAULT_CONCURRENCY = 8
 """Execution environments a function may have at once; invocations beyond them wait for one to be free."""
 
-_MEMORY_OF_A_PROCESSOR = 1769
-"""MB at which Lambda gives a function one processor (AWS Lambda Developer Guide, “Configure function memory”)."""
-
-
-def concurrency_here(memory: int) -> int:
-    """How many environments of so many MB this machine has the processors for; never less than two."""
-    processors = (os.cpu_count() or 1) * _MEMORY_OF_A_PROCESSOR // memory
-    return max(2, min(DEFAULT_CONCURRENCY, processors))
-
 
 @dataclass(frozen=True)
 class Platform:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.lambda_host import Function
-from local.lambda_host.function import concurrency_here
+from local.lambda_host.function import DEFAULT_CONCURRENCY
 from local.resources.registry import DeploymentError, World, chosen, creates, physical_name
 from local.template import Created, Resource
 
@@ -52,7 +52,7 @@ def create_function(resource: Resource, world: World) -> Created:
             timeout=timeout,
             memory=memory,
             variables=variables,
-            concurrency=min(concurrency_here(memory), int(properties.get("ReservedConcurrentExecutions", 1000))),
+            concurrency=min(DEFAULT_CONCURRENCY, int(properties.get("ReservedConcurrentExecutions", 1000))),
         )
     )
     world.client("lambda").create_function(
