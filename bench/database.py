@@ -50,9 +50,8 @@ def rows_in(address: DatabaseAddress) -> int:
     return int(count)
 
 
-def psql_copy(address: DatabaseAddress, path: Path, columns: str) -> None:
-    r"""Load a CSV file with psql's own `\copy`."""
-    statement = f"\\copy {TABLE} ({columns}) FROM '{path}' (FORMAT csv)"
+def psql_copy(address: DatabaseAddress, path: Path, statement: str) -> None:
+    r"""Load a file with psql's own `\copy`, by a statement for `COPY … FROM STDIN`."""
     subprocess.run(  # noqa: S603 (a program of the wheel)
         [
             _PSQL,
@@ -64,7 +63,7 @@ def psql_copy(address: DatabaseAddress, path: Path, columns: str) -> None:
             "-U",
             address.user,
             "-c",
-            statement,
+            "\\" + statement.replace("STDIN", f"'{path}'"),
             address.database,
         ],
         check=True,

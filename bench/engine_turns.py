@@ -11,7 +11,7 @@ from typing import cast
 from bench.database import database, empty, psql_copy, rows_in
 from bench.engine import NOW, FileOnDisk, Job, load_all, planned, workers
 from shared.adapters.postgres import DatabaseAddress
-from shared.adapters.record_table import copy_columns, copy_text
+from shared.adapters.record_table import TABLE, copy_into, copy_text
 from shared.columnar.reader import TableReader
 from shared.services.load_chunk import read_chunk
 from shared.services.ports import Objects
@@ -33,14 +33,14 @@ class Turn:
 def measure_turns(path: Path, folder: Path, turns: int, *, engine: bool = True) -> list[Turn]:
     """Measure a file's import, in turns; without `engine`, COPY alone."""
     job = planned(path, Settings.model_fields["chunk_bytes"].default)
-    accepted, columns = _accepted_rows(job, folder / "accepted.csv")
+    accepted, statement = _accepted_rows(job, folder / "accepted.txt")
     with database(folder / "postgres") as address:
-        return [_turn(address, job, accepted, columns, engine=engine) for _ in range(turns)]
+        return [_turn(address, job, accepted, statement, engine=engine) for _ in range(turns)]
 
 
-def _turn(address: DatabaseAddress, job: Job, accepted: Path, columns: str, *, engine: bool) -> Turn:
+def _turn(address: DatabaseAddress, job: Job, accepted: Path, statement: str, *, engine: bool) -> Turn:
     empty(address)
-    seconds = _seconds(lambda: psql_copy(address, accepted, columns))
+    seconds = _seconds(lambda: psql_copy(address, accepted, statement))
     copy = rows_in(address) / seconds
     if not engine:
         return Turn(copy)
@@ -59,16 +59,16 @@ def _engine(address: DatabaseAddress, job: Job, processes: int) -> tuple[float, 
 
 
 def _accepted_rows(job: Job, target: Path) -> tuple[Path, str]:
-    """The rows that the engine accepts, as a CSV file for COPY, and its columns."""
-    columns = ""
+    """The rows that the engine accepts, as a file for COPY, and the statement that takes it."""
+    statement = ""
     reader, objects = TableReader(job.plan, NOW), cast("Objects", FileOnDisk(job.path))
     with target.open("wb") as out:
         for chunk in job.chunks:
             for read in read_chunk(chunk, job.plan, reader, objects):
                 ids = {"tenant_id": "tenant", "work_unit_id": "unit", "upload_id": job.plan.upload_id}
                 out.write(copy_text(read.texts, **ids))
-                columns = copy_columns(read.texts)
-    return target, columns
+                statement = copy_into(TABLE, read.texts)
+    return target, statement
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -10,7 +10,7 @@ import polars as pl
 from pg8000.exceptions import DatabaseError
 
 from shared.adapters.postgres import Postgres, sqlstate
-from shared.adapters.record_table import CONTENT_COLUMNS, KEY, TABLE, copy_columns, copy_text
+from shared.adapters.record_table import CONTENT_COLUMNS, KEY, TABLE, copy_into, copy_text, write_text
 from shared.domain.upload import Totals
 from shared.errors import StateConflict, TransientError
 from shared.services.ports import ChunkLoad, LedgerSum
@@ -166,7 +166,7 @@ class PostgresRecords:
 
     def _stage_keys(self, connection: pg8000.native.Connection, load: ChunkLoad) -> None:
         connection.run(self._sql["create_keys"])
-        statement = f"COPY staged_keys ({', '.join(_KEY_COLUMNS)}) FROM STDIN (FORMAT csv)"
+        statement = f"COPY staged_keys ({', '.join(_KEY_COLUMNS)}) FROM STDIN (FORMAT text, NULL '')"
         connection.run(statement, stream=(_keys(rows) for rows in load.rows.batches()))
 
     def _find(
@@ -202,14 +202,13 @@ def _copy_into(
             yield copy_text(rows, tenant_id=load.tenant_id, work_unit_id=load.work_unit_id, upload_id=load.upload_id)
             rows = next(batches, None)
 
-    statement = f"COPY {table} ({copy_columns(first)}) FROM STDIN (FORMAT csv)"
-    connection.run(statement, stream=texts())
+    connection.run(copy_into(table, first), stream=texts())
     return copied
 
 
 def _keys(rows: pl.DataFrame) -> bytes:
     absent = [pl.lit(None, pl.String).alias(name) for name in _KEY_COLUMNS if name not in rows.columns]
-    return rows.with_columns(absent).select(_KEY_COLUMNS).write_csv(include_header=False).encode()
+    return write_text(rows.with_columns(absent).select(_KEY_COLUMNS))
 
 
 def _count(connection: pg8000.native.Connection, load: ChunkLoad) -> int:

@@ -6,6 +6,7 @@ a test holds the migrated table to the model.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -68,6 +69,13 @@ COLUMNS = (
 CONTENT_COLUMNS = (*(column.name for column in RECORD_COLUMNS), "attributes")
 """All that a file says of a row."""
 
+_IDS = ("tenant_id", "work_unit_id", "upload_id")
+_TEXT_COLUMNS = frozenset(column.name for column in COLUMNS if column.type in {"text", "jsonb"}) - {*_IDS}
+_ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
+"""What COPY's text format takes for the end of a cell or a line, or for an escape."""
+
+_SPECIAL = r"[\\\t\n\r]"
+
 
 def create_table() -> str:
     """The DDL of the table and of the index that keeps a key's occurrences apart."""
@@ -79,23 +87,36 @@ def create_table() -> str:
     )
 
 
+def copy_into(table: str, rows: pl.DataFrame) -> str:
+    """The statement that takes what `copy_text` writes; columns that the rows do not have are left to their defaults.
+
+    Of the same rows this format takes as long to read as CSV does, and half as long to write.
+    """
+    columns = ", ".join(f'"{name}"' for name in (*_IDS, *_given(rows)))
+    return f"COPY {table} ({columns}) FROM STDIN (FORMAT text, NULL '')"
+
+
 def copy_text(rows: pl.DataFrame, *, tenant_id: str, work_unit_id: str, upload_id: str) -> bytes:
-    """Rows, as `columnar.reader.ReadRows.texts` has them, in COPY's CSV format; the columns are `copy_columns`'."""
-    return (
-        rows.select(
-            pl.lit(tenant_id).alias("tenant_id"),
-            pl.lit(work_unit_id).alias("work_unit_id"),
-            *_given(rows),
-            pl.lit(upload_id).alias("upload_id"),
-        )
-        .write_csv(include_header=False)
-        .encode()
+    """Rows, as `columnar.reader.ReadRows.texts` has them, in COPY's text format, where no text is empty."""
+    ids = zip(_IDS, (tenant_id, work_unit_id, upload_id), strict=True)
+    constants = [pl.lit(_escaped(text)).alias(name) for name, text in ids]
+    return write_text(rows.select(*constants, *_given(rows)))
+
+
+def write_text(rows: pl.DataFrame) -> bytes:
+    """Rows in COPY's text format, nothing for NULL; numbers and timestamps have no letter that is special there."""
+    texts = [name for name in rows.columns if name in _TEXT_COLUMNS]
+    special = rows.select(pl.col(texts).str.contains(_SPECIAL).any()).row(0, named=True)
+    escaped = [pl.col(name).str.replace_many(_ESCAPES) for name, found in special.items() if found]
+    out = io.BytesIO()
+    (rows.with_columns(escaped) if escaped else rows).write_csv(
+        out, include_header=False, separator="\t", quote_style="never"
     )
+    return out.getvalue()
 
 
-def copy_columns(rows: pl.DataFrame) -> str:
-    """The columns of `copy_text`, as the COPY statement lists them; the others are left to their defaults."""
-    return ", ".join(f'"{name}"' for name in ("tenant_id", "work_unit_id", *_given(rows), "upload_id"))
+def _escaped(text: str) -> str:
+    return "".join(_ESCAPES.get(letter, letter) for letter in text)
 
 
 def _given(rows: pl.DataFrame) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,25 +13,21 @@ from itertools import zip_longest
 import polars as pl
 
 from shared.columnar.attribute_columns import attributes
-from shared.columnar.number_columns import MICRO, as_fraction, divided, is_clear_ratio, is_exact, micros, read_numbers
+from shared.columnar.number_columns import read_numbers
 from shared.columnar.record_fields import RECORD_FIELDS, Kind, RecordField
+from shared.columnar.row_judge import OEE, RowJudge
 from shared.columnar.rows import RowReader
-from shared.columnar.rule_columns import broken, rules_of
+from shared.columnar.rule_columns import rules_of
 from shared.columnar.timestamp_columns import read_timestamps
 from shared.domain.number_style import POINT
 from shared.domain.plan import ImportPlan
-from shared.domain.problems import Severity
 from shared.domain.record import OEE_FACTORS, ProductionRecord
 from shared.domain.refused import RefusedRow, unguard_formula
 from shared.formats.delimited import TextRecord
-from shared.formats.tables import ROW, SPACES, TextTable
+from shared.formats.tables import ROW, TextTable
 
 SOURCE_ROW = "source_row"
 ATTRIBUTES = "attributes"
-
-_OEE = "oee_score"
-_LARGEST_PRODUCT = 9
-"""Of the OEE's factors: above it their whole millionths, multiplied, would not fit 64 bits."""
 
 _TYPES = {
     Kind.TIMESTAMP: pl.Datetime("us", "UTC"),
@@ -73,98 +69,65 @@ class TableReader:
         self._columns = {name: str(position) for position, name in enumerate(plan.columns) if name}
         given = frozenset(self._columns.keys() | self._rows.defaults.keys())
         self._given = [spec for name, spec in RECORD_FIELDS.items() if name in given]
-        self._derives_oee = given >= OEE_FACTORS
-        self._stored = [name for name in RECORD_FIELDS if name in given or (name == _OEE and self._derives_oee)]
+        derives_oee = given >= OEE_FACTORS
+        self._stored = [name for name in RECORD_FIELDS if name in given or (name == OEE and derives_oee)]
         rules = rules_of(frozenset(self._stored)) if plan.options.validate_data else []
-        self._errors = [broken(rule, now) for rule in rules if rule.severity is Severity.ERROR]
-        self._warnings = [broken(rule, now) for rule in rules if rule.severity is Severity.WARNING]
+        scales = self._rows.reading.ratio_scale
+        self._judge = RowJudge(self._given, scales, rules, now, derive_oee=derives_oee)
+        self._cells = [*self._texts_and_values()]
 
     def read(self, table: TextTable) -> ReadRows:
         """Read all records of a table."""
         if self._plan.guarded:  # a download of ours: it is short, and its cells must be unguarded
             return self._read_singly([*map(_record, table.frame.iter_rows()), *table.odd])
-        columns = self._read_columns(table.frame)
-        sure = columns.get_column("sure")
+        judged = self._judge.judge(self._read_cells(table.frame))
+        sure = judged.get_column("sure")
+        accepted = self._accepted(table.frame, judged)
+        if sure.all() and not table.odd:
+            return accepted
         doubtful = [*map(_record, table.frame.filter(~sure).iter_rows())]
-        others = self._read_singly([*doubtful, *table.odd], self._known(columns.filter(~sure)))
-        return _together(self._accepted(table.frame.filter(sure), columns.filter(sure)), others)
+        others = self._read_singly([*doubtful, *table.odd], self._known(judged.filter(~sure)))
+        return _together(accepted, others)
 
-    def _read_columns(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """For each field its value under its name and its text under `text of …`; the warnings by code; `sure`."""
-        cells = self._cells(frame)
-        read = pl.DataFrame([column for spec in self._given for column in self._read_cells(spec, cells)])
-        cells = read.with_columns(expression for spec in self._given for expression in self._judged(spec, read.columns))
-        sure = pl.all_horizontal(f"sure of {spec.name}" for spec in self._given)
-        columns = cells.with_columns(sure=sure)
-        if self._derives_oee:
-            columns = _with_oee(columns)
-        if not self._errors and not self._warnings:
-            return columns
-        columns = columns.with_columns(*self._errors, *self._warnings)
-        unbroken = [~rule.fill_null(value=True) for rule in map(_named, self._errors)]
-        decided = [rule.is_not_null() for rule in map(_named, self._warnings)]
-        return columns.with_columns(sure=pl.all_horizontal("sure", *unbroken, *decided))
+    def _texts_and_values(self) -> Iterator[pl.Expr]:
+        """The texts of each field, from its column or its default; of numbers also the values, as far as they are."""
+        for spec in self._given:
+            column = self._columns.get(spec.name)
+            text = pl.lit(self._rows.defaults[spec.name], pl.String) if column is None else pl.col(column)
+            yield text.alias(f"text of {spec.name}")
+            if spec.kind in (Kind.NUMBER, Kind.RATIO):
+                yield text.cast(pl.Float64, strict=False).alias(spec.name)
 
-    def _cells(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The texts of each field, from its column or its default; of numbers also the values, as `value of …`."""
-        defaults = self._rows.defaults
-        texts = frame.with_columns(pl.lit(text, pl.String).alias(name) for name, text in defaults.items()).select(
-            pl.col(self._columns.get(spec.name, spec.name)).alias(spec.name) for spec in self._given
-        )
-        numbers = [spec.name for spec in self._given if spec.kind in (Kind.NUMBER, Kind.RATIO)]
-        return texts.with_columns(
-            pl.col(name).cast(pl.Float64, strict=False).alias(f"value of {name}") for name in numbers
-        )
+    def _read_cells(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The cells as the judge has them."""
+        cells = frame.select(pl.col(ROW), *self._cells)
+        return pl.DataFrame([column for spec in self._given for column in self._read_column(spec, cells)])
 
-    def _read_cells(self, spec: RecordField, cells: pl.DataFrame) -> Iterable[pl.Series]:
-        """The field's texts as `text of …` and values as its name, and what judging them takes."""
-        texts, reading = cells.get_column(spec.name), self._rows.reading
+    def _read_column(self, spec: RecordField, cells: pl.DataFrame) -> Iterable[pl.Series]:
+        texts, reading = cells.get_column(f"text of {spec.name}"), self._rows.reading
         if spec.kind is Kind.TEXT:
-            return [texts.alias(f"text of {spec.name}")]
+            return [texts]
         if spec.kind is Kind.TIMESTAMP:
             read = read_timestamps(texts, reading.zone, reading.date_order).get_columns()
         else:
             style = reading.number_style.get(spec.name, POINT)
-            read = read_numbers(texts, cells.get_column(f"value of {spec.name}"), style)
+            read = read_numbers(texts, cells.get_column(spec.name), style)
         names = {"value": spec.name}
         return [column.alias(names.get(column.name, f"{column.name} of {spec.name}")) for column in read]
 
-    def _judged(self, spec: RecordField, columns: Collection[str]) -> Iterable[pl.Expr]:
-        """Whether each cell is sure, as `sure of …`; texts and values where they are not final."""
-        text, value = pl.col(f"text of {spec.name}"), pl.col(spec.name)
-        if spec.kind is Kind.TIMESTAMP:
-            return [value.is_not_null().alias(f"sure of {spec.name}")]
-        if spec.kind is Kind.TEXT:
-            return _judged_text(spec, text)
-        messy = f"absent of {spec.name}" in columns
-        absent = pl.col(f"absent of {spec.name}") if messy else text.is_null()
-        percent = pl.col(f"percent of {spec.name}") if messy else pl.lit(value=False)
-        exact = is_exact(text, value, positive=spec.positive)
-        if spec.kind is Kind.NUMBER:
-            return [(absent | (exact & ~percent)).alias(f"sure of {spec.name}")]
-        scale = self._rows.reading.ratio_scale.get(spec.name, "fraction")
-        clear = (exact & is_clear_ratio(value, percent, scale)).fill_null(value=False)
-        sure = (absent | clear).alias(f"sure of {spec.name}")
-        if scale == "fraction" and not messy:
-            return [sure]
-        fraction = as_fraction(value, percent, scale)
-        as_written = ~percent if scale == "fraction" else pl.lit(value=False)
-        return [
-            sure,
-            fraction.alias(spec.name),
-            pl.when(as_written).then(text).otherwise(fraction.cast(pl.String)).alias(f"text of {spec.name}"),
-        ]
-
-    def _accepted(self, frame: pl.DataFrame, columns: pl.DataFrame) -> ReadRows:
-        texts = frame.select(
-            pl.col(ROW).alias(SOURCE_ROW), attributes(frame, self._plan.attribute_names).alias(ATTRIBUTES)
-        )
-        warnings = [rule.meta.output_name() for rule in self._warnings]
-        warned = pl.any_horizontal(pl.lit(value=False), *warnings).sum().alias("warned")
-        numbers = columns.select(warned, *(pl.col(code).sum() for code in warnings)).row(0, named=True)
+    def _accepted(self, frame: pl.DataFrame, judged: pl.DataFrame) -> ReadRows:
+        rows = frame.get_column(ROW).alias(SOURCE_ROW)
+        wanted = (f"text of {name}" for name in self._stored)
+        columns = judged.select("sure", *wanted, *self._stored, *self._judge.warnings)
+        kept = columns.hstack([rows, attributes(frame, self._plan.attribute_names).alias(ATTRIBUTES)]).filter("sure")
+        codes = self._judge.warnings
+        warned = pl.any_horizontal(pl.lit(value=False), *codes).sum().alias("warned")
+        numbers = kept.select(warned, pl.col(codes).sum()).row(0, named=True)
         return ReadRows(
-            texts=texts.hstack(columns.select(pl.col(f"text of {name}").alias(name) for name in self._stored)),
-            values=texts.select(SOURCE_ROW).hstack(columns.select(self._stored)),
+            texts=kept.select(
+                SOURCE_ROW, ATTRIBUTES, *(pl.col(f"text of {name}").alias(name) for name in self._stored)
+            ),
+            values=kept.select(SOURCE_ROW, *self._stored),
             refused=[],
             warned=numbers.pop("warned"),
             warnings=+Counter(numbers),
@@ -224,48 +187,6 @@ _VALUE_OF: dict[Kind, Callable[[str], object]] = {
 }
 
 
-def _named(rule: pl.Expr) -> pl.Expr:
-    return pl.col(rule.meta.output_name())
-
-
-def _judged_text(spec: RecordField, text: pl.Expr) -> list[pl.Expr]:
-    present = pl.when(text.str.strip_chars(SPACES) != "").then(text)
-    sure = (present.str.len_chars() <= spec.max_length).fill_null(value=not spec.required)
-    return [
-        sure.alias(f"sure of {spec.name}"),
-        present.alias(spec.name),
-        present.alias(f"text of {spec.name}"),
-    ]
-
-
-def _with_oee(columns: pl.DataFrame) -> pl.DataFrame:
-    """With OEE = availability × performance × quality where it is not given itself, rounded half to even."""
-    text, value = f"text of {_OEE}", _OEE
-    if value not in columns.columns:
-        columns = columns.with_columns(pl.lit(None, pl.String).alias(text), pl.lit(None, pl.Float64).alias(value))
-    first, second, third = (pl.col(name) for name in sorted(OEE_FACTORS))
-    small = pl.col("sure") & (first * second * third < _LARGEST_PRODUCT)
-    whole = columns.select(small=small, wanted=pl.col(text).is_null(), **_whole_factors(small))
-    product = whole.select(pl.col("first") * pl.col("second") * pl.col("third")).to_series()
-    unit = MICRO * MICRO
-    halves = pl.DataFrame({"floor": product // unit, "rest": product % unit * 2})
-    up = (pl.col("rest") > unit) | ((pl.col("rest") == unit) & (pl.col("floor") % 2 == 1))
-    millionths = halves.select((pl.col("floor") + up.cast(pl.Int64)).cast(pl.Float64).alias("derived"))
-    derived = millionths.select(divided(pl.col("derived"), MICRO)).to_series()
-    wanted, large = whole.get_column("wanted"), ~whole.get_column("small")
-    return columns.with_columns(
-        pl.when(wanted).then(derived.cast(pl.String)).otherwise(text).alias(text),
-        pl.when(wanted).then(derived).otherwise(value).alias(value),
-        sure=pl.col("sure") & ~(wanted & large).fill_null(value=False),
-    )
-
-
-def _whole_factors(small: pl.Expr) -> dict[str, pl.Expr]:
-    """The factors of the OEE in whole millionths, where their product fits 64 bits."""
-    names = zip(("first", "second", "third"), sorted(OEE_FACTORS), strict=True)
-    return {alias: pl.when(small).then(micros(pl.col(name))).cast(pl.Int64) for alias, name in names}
-
-
 def _record(row: tuple[int | str | None, ...]) -> TextRecord:
     line, *cells = row
     return TextRecord(int(line or 0), 0, [str(cell or "") for cell in cells])
@@ -290,8 +211,8 @@ def _value(value: str | Decimal | datetime | None) -> str | float | datetime | N
 
 def _together(first: ReadRows, second: ReadRows) -> ReadRows:
     return ReadRows(
-        texts=pl.concat([first.texts, second.texts]),
-        values=pl.concat([first.values, second.values]),
+        texts=pl.concat([first.texts, second.texts]) if second.accepted else first.texts,
+        values=pl.concat([first.values, second.values]) if second.accepted else first.values,
         refused=second.refused,
         warned=first.warned + second.warned,
         warnings=first.warnings + second.warnings,

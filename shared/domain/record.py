@@ -202,7 +202,8 @@ RATIO_FIELDS = frozenset({"availability", "performance", "quality", "oee_score"}
 OEE_FACTORS = frozenset({"availability", "performance", "quality"})
 REQUIRED_FIELDS = tuple(name for name, field in ProductionRecord.model_fields.items() if field.is_required())
 
-_BY_API_NAME = {to_camel(name): name for name in ProductionRecord.model_fields}
+_API_NAMES = {name: to_camel(name) for name in ProductionRecord.model_fields}
+_BY_API_NAME = {api_name: name for name, api_name in _API_NAMES.items()}
 _MICRO = Decimal(1).scaleb(-PLACES)
 
 _CODES = {
@@ -224,7 +225,7 @@ def field_name(api_name: str) -> str:
 
 def api_name(field: str) -> str:
     """The name that the API has for a field."""
-    return to_camel(field)
+    return _API_NAMES[field]
 
 
 def read_record(
@@ -261,13 +262,13 @@ def _problem(error: ErrorDetails, cells: Mapping[str, str]) -> Problem:
     value = cells.get(name) or None
     code = _CODES.get(error["type"])
     if code is None:
-        return Problem(to_camel(name), value, error["type"], context.get("sentence", error["msg"]))
+        return Problem(api_name(name), value, error["type"], context.get("sentence", error["msg"]))
     values = {
         "max_length": context.get("max_length"),
         "minimum": context.get("ge", context.get("gt")),
         "digits": context.get("whole_digits", context.get("max_digits")),
     }
-    return row_problem(code, field=to_camel(name), value=value, **values)
+    return row_problem(code, field=api_name(name), value=value, **values)
 
 
 def _with_oee(record: ProductionRecord) -> ProductionRecord:

@@ -137,12 +137,14 @@ RULES: tuple[AnyRule, ...] = (
     NotInFuture("timestamp_in_future", Severity.WARNING, "timestamp", "The timestamp is later than the upload"),
 )  # fmt: skip
 
+_API_NAMES = {rule.field: to_camel(rule.field) for rule in RULES}
+
 
 def broken_rules(record: ProductionRecord, cells: Mapping[str, str], now: datetime) -> Iterator[Problem]:
     """The breaches of a record; `cells` are its texts by field, `now` is when the upload was made."""
     for rule in RULES:
         if not rule.holds(record, now):
-            yield Problem(to_camel(rule.field), cells.get(rule.field), rule.code, rule.message, rule.severity)
+            yield Problem(_API_NAMES[rule.field], cells.get(rule.field), rule.code, rule.message, rule.severity)
 
 
 def _values(record: ProductionRecord, *names: str) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
@@ -26,13 +26,16 @@ class Block:
         return self.start + len(self.data)
 
 
-def read_blocks(stream: BinaryIO, dialect: Dialect, size: int, *, start: int = 0, line: int = 1) -> Iterator[Block]:
-    """Cut a stream, which stands at byte `start` and at the start of line `line`, into blocks of about `size` bytes.
+def read_blocks(
+    stream: BinaryIO, dialect: Dialect, sizes: Iterable[int], *, start: int = 0, line: int = 1
+) -> Iterator[Block]:
+    """Cut a stream, which stands at byte `start` and at the start of line `line`, into blocks of about these sizes.
 
-    A block is longer only where one record is. Raises LineTooLong and UnicodeDecodeError.
+    Sizes are in bytes, and as many as there may be blocks. A block is longer only where one record is. Raises
+    LineTooLong and UnicodeDecodeError.
     """
     rest = b""
-    while True:
+    for size in sizes:
         more = stream.read(max(size - len(rest), len(rest), 1))
         data = rest + more
         if not data:
@@ -45,17 +48,17 @@ def read_blocks(stream: BinaryIO, dialect: Dialect, size: int, *, start: int = 0
         rest = data[length:]
 
 
-def cut_blocks(block: Block, dialect: Dialect, size: int) -> Iterator[Block]:
+def cut_blocks(block: Block, dialect: Dialect, sizes: Iterable[int]) -> Iterator[Block]:
     """The same for a block in memory."""
-    return read_blocks(BytesIO(block.data), dialect, size, start=block.start, line=block.line)
+    return read_blocks(BytesIO(block.data), dialect, sizes, start=block.start, line=block.line)
 
 
 def whole_records(data: bytes, dialect: Dialect, *, line: int) -> int:
     """How many bytes from the start of `data`, which goes on behind its end, are whole records for sure."""
-    quotes, end = data.count(b'"'), data.rfind(b"\n") + 1
-    if not quotes:
+    end = data.rfind(b"\n") + 1
+    if b'"' not in data:
         return end if end or len(data) <= MAX_LINE_BYTES else _strictly_whole(data, dialect, line)
-    quotes -= data.count(b'"', end)
+    quotes = data.count(b'"', 0, end)
     while end and quotes % 2:
         before = data.rfind(b"\n", 0, end - 1) + 1
         quotes -= data.count(b'"', before, end)

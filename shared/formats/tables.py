@@ -174,7 +174,7 @@ def _plain_table(text: bytes, skeleton: bytes, delimiter: str, shape: Shape, lin
     if shape.numbered:
         frame = _numbered(frame)
     else:
-        lines = _source_lines(frame, line, broken_lines=text.count(b"\n") - skeleton.count(b"\n"))
+        lines = _source_lines(frame, line, broken_lines=quoted and text.count(b"\n") > skeleton.count(b"\n"))
         frame = frame.select(lines.alias(ROW), pl.all())
     frame = frame.with_columns(_width=shape.columns if widths is None else widths - shape.numbered)
     fits = _fitting(frame, widths, shape)
@@ -221,8 +221,8 @@ def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _source_lines(frame: pl.DataFrame, line: int, *, broken_lines: int) -> pl.Series:
-    """The line on which each record starts; `broken_lines` is the number of line feeds within cells."""
+def _source_lines(frame: pl.DataFrame, line: int, *, broken_lines: bool) -> pl.Series:
+    """The line on which each record starts; with `broken_lines` there are line feeds within cells."""
     lines = pl.int_range(line, line + frame.height, eager=True)
     if broken_lines:
         within = frame.select(pl.sum_horizontal(pl.all().str.count_matches("\n", literal=True).fill_null(0)))

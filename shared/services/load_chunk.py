@@ -23,8 +23,7 @@ from shared.services.quality_report import keep_quality
 if TYPE_CHECKING:
     import polars as pl
 
-_BATCH_BYTES = 2 << 20
-"""Read at once: much enough for columns to pay, little enough that Postgres need not wait long for the first rows."""
+_LEAST_BATCH_BYTES = 512 << 10
 
 
 def load_chunk(
@@ -116,8 +115,22 @@ class LoadedChunk:
 def read_chunk(chunk: Chunk, plan: ImportPlan, reader: TableReader, objects: Objects) -> Iterator[ReadRows]:
     """Read the records of a chunk, a batch at a time."""
     shape = shape_of(plan)
-    for block in cut_blocks(_fetch(chunk, plan, objects), plan.dialect, _BATCH_BYTES):
+    data = _fetch(chunk, plan, objects)
+    for block in cut_blocks(data, plan.dialect, _batch_sizes(len(data.data))):
         yield reader.read(read_table(block.data, plan.dialect, shape, line=block.line))
+
+
+def _batch_sizes(left: int) -> Iterator[int]:
+    """How many bytes are read at once, of so many in all.
+
+    Columns pay by their length. But Postgres has nothing to do until the first batch is read, and alone the last one
+    to put in while nothing is left to read: both are small, and those between grow and shrink.
+    """
+    size = _LEAST_BATCH_BYTES
+    while True:
+        yield size
+        left -= size
+        size = max(_LEAST_BATCH_BYTES, min(size + _LEAST_BATCH_BYTES, left // 2))
 
 
 def _fetch(chunk: Chunk, plan: ImportPlan, objects: Objects) -> Block:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import BinaryIO
 
 from shared.columnar.evidence import FileEvidence
@@ -99,7 +100,7 @@ class Tally:
     def cut(self, stream: BinaryIO, start: int, line: int, size: int) -> Iterator[Chunk]:
         """The chunks of the rest of a file."""
         index = 0
-        for block in read_blocks(stream, self._dialect, size, start=start, line=line):
+        for block in read_blocks(stream, self._dialect, repeat(size), start=start, line=line):
             records = self.see(block.data, block.line)
             if records:
                 yield Chunk(index=index, start=block.start, end=block.end, first_line=block.line, records=records)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from shared.adapters import migrations
 from shared.adapters.migrations import MigrationChangedError, apply_migrations, read_migrations
 from shared.adapters.postgres import DatabaseAddress, connect
-from shared.adapters.record_table import COLUMNS, TABLE, copy_columns, copy_text
+from shared.adapters.record_table import COLUMNS, TABLE, copy_into, copy_text
 
 text = st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=100)
 moment = st.datetimes(datetime(1900, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -62,7 +62,7 @@ def test_copy_text_brings_every_value_to_postgres_unchanged(
     connection = connect(database)
     connection.run("BEGIN")
     connection.run(f"DROP INDEX {TABLE}_key")
-    connection.run(f"COPY {TABLE} ({copy_columns(frame)}) FROM STDIN (FORMAT csv)", stream=io.BytesIO(lines))
+    connection.run(copy_into(TABLE, frame), stream=io.BytesIO(lines))
     columns = ", ".join(f'"{name}"' for name in ("tenant_id", *types))
     stored = connection.run(f"SELECT {columns} FROM {TABLE} ORDER BY source_row")
     connection.run("ROLLBACK")
