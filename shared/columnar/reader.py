@@ -189,7 +189,7 @@ _VALUE_OF: dict[Kind, Callable[[str], object]] = {
 
 def _record(row: tuple[int | str | None, ...]) -> TextRecord:
     line, *cells = row
-    return TextRecord(int(line or 0), 0, [str(cell or "") for cell in cells])
+    return TextRecord(int(line or 0), 0, [cell or "" for cell in cells])  # type: ignore[misc]  # all but the line are texts
 
 
 def _json(cells: list[str], names: Mapping[int, str]) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
+from math import prod
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -26,8 +27,8 @@ from shared.domain.field_types import (
     Timestamp,
 )
 from shared.domain.number_style import PLACES
-from shared.domain.problems import Problem, row_problem
-from shared.domain.rules import broken_rules
+from shared.domain.problems import Problem, Severity, row_problem
+from shared.domain.rules import Values, broken_rules, given_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,20 +241,31 @@ def read_record(
     `cells` are texts as in the file by field name; a blank one is absent. `known` are values of cells that were
     read before, which spares the reading but no check. With `business_rules` off only the types are checked.
     """
-    given: dict[str, object] = {name: text for name, text in cells.items() if text and not text.isspace()}
+    given: dict[str, Any] = {name: text for name, text in cells.items() if text and not text.isspace()}
     if known:
         given.update(known)
+        if business_rules and len(known) == len(given) and (refusal := _refusal(given, cells, reading)):
+            return None, refusal
     context = RowContext(reading, [])
     try:
         record = ProductionRecord.model_validate(given, context=context, by_alias=False, by_name=True)
     except ValidationError as error:
         return None, tuple(_problem(problem, cells) for problem in error.errors(include_url=False))
-    record = _with_oee(record)
+    if derived := _derived(vars(record)):
+        record = record.model_copy(update=derived)
     if not business_rules:
         return record, tuple(context.warnings)
-    problems = (*context.warnings, *broken_rules(record, cells, reading.now))
-    refused = any(problem.severity == "error" for problem in problems)
+    problems = (*context.warnings, *broken_rules(vars(record), cells, reading.now))
+    refused = any(problem.severity is Severity.ERROR for problem in problems)
     return (None if refused else record), problems
+
+
+def _refusal(values: Values, cells: Mapping[str, str], reading: Reading) -> tuple[Problem, ...]:
+    """All that is wrong with a row whose values are read already, where a rule keeps it out; else nothing."""
+    if any(name not in values for name in REQUIRED_FIELDS):
+        return ()
+    problems = tuple(broken_rules({**values, **_derived(values)}, cells, reading.now))
+    return problems if any(problem.severity is Severity.ERROR for problem in problems) else ()
 
 
 def _problem(error: ErrorDetails, cells: Mapping[str, str]) -> Problem:
@@ -271,9 +283,9 @@ def _problem(error: ErrorDetails, cells: Mapping[str, str]) -> Problem:
     return row_problem(code, field=api_name(name), value=value, **values)
 
 
-def _with_oee(record: ProductionRecord) -> ProductionRecord:
+def _derived(values: Values) -> dict[str, Decimal]:
     """OEE = availability × performance × quality (SEMI E10/E79, ISO 22400-2), where it is not given itself."""
-    if record.oee_score is not None or None in (record.availability, record.performance, record.quality):
-        return record
-    product = record.availability * record.performance * record.quality  # type: ignore[operator]
-    return record.model_copy(update={"oee_score": product.quantize(_MICRO)})
+    factors = given_values(values, *OEE_FACTORS)
+    if values.get("oee_score") is not None or not factors:
+        return {}
+    return {"oee_score": prod(factors).quantize(_MICRO)}

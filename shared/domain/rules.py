@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import Any
 
 from pydantic.alias_generators import to_camel
 
 from shared.domain.problems import Problem, Severity
 
-if TYPE_CHECKING:
-    from shared.domain.record import ProductionRecord
+Values = Mapping[str, Any]
+"""The values of a record by field; one that is not there, or None, is not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,11 @@ class NotAbove(Rule):
     parts: tuple[str, ...]
     limit: str
 
-    def holds(self, record: ProductionRecord, now: datetime) -> bool:
+    def holds(self, values: Values, now: datetime) -> bool:
         """Whether it does."""
         del now
-        values = _values(record, *self.parts, self.limit)
-        return not values or sum(values[:-1]) <= values[-1]
+        given = given_values(values, *self.parts, self.limit)
+        return not given or sum(given[:-1]) <= given[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,11 @@ class SumEquals(Rule):
     parts: tuple[str, ...]
     total: str
 
-    def holds(self, record: ProductionRecord, now: datetime) -> bool:
+    def holds(self, values: Values, now: datetime) -> bool:
         """Whether it does."""
         del now
-        values = _values(record, *self.parts, self.total)
-        return not values or sum(values[:-1]) == values[-1]
+        given = given_values(values, *self.parts, self.total)
+        return not given or sum(given[:-1]) == given[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +66,11 @@ class ProductEquals(Rule):
     product: str
     tolerance: Decimal
 
-    def holds(self, record: ProductionRecord, now: datetime) -> bool:
+    def holds(self, values: Values, now: datetime) -> bool:
         """Whether it does."""
         del now
-        values = _values(record, *self.factors, self.product)
-        if not values:
-            return True
-        expected = Decimal(1)
-        for value in values[:-1]:
-            expected *= value
-        return bool(abs(expected - values[-1]) <= self.tolerance)
+        given = given_values(values, *self.factors, self.product)
+        return not given or abs(prod(given[:-1]) - given[-1]) <= self.tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +79,10 @@ class AtMost(Rule):
 
     limit: Decimal
 
-    def holds(self, record: ProductionRecord, now: datetime) -> bool:
+    def holds(self, values: Values, now: datetime) -> bool:
         """Whether it does."""
         del now
-        value = getattr(record, self.field)
+        value = values.get(self.field)
         return value is None or value <= self.limit
 
 
@@ -94,9 +90,9 @@ class AtMost(Rule):
 class NotInFuture(Rule):
     """The field is not later than the upload."""
 
-    def holds(self, record: ProductionRecord, now: datetime) -> bool:
+    def holds(self, values: Values, now: datetime) -> bool:
         """Whether it does."""
-        return bool(getattr(record, self.field) <= now)
+        return bool(values[self.field] <= now)
 
 
 AnyRule = NotAbove | SumEquals | ProductEquals | AtMost | NotInFuture
@@ -140,14 +136,19 @@ RULES: tuple[AnyRule, ...] = (
 _API_NAMES = {rule.field: to_camel(rule.field) for rule in RULES}
 
 
-def broken_rules(record: ProductionRecord, cells: Mapping[str, str], now: datetime) -> Iterator[Problem]:
-    """The breaches of a record; `cells` are its texts by field, `now` is when the upload was made."""
+def broken_rules(values: Values, cells: Mapping[str, str], now: datetime) -> Iterator[Problem]:
+    """The breaches of a record's values; `cells` are its texts by field, `now` is when the upload was made."""
     for rule in RULES:
-        if not rule.holds(record, now):
+        if not rule.holds(values, now):
             yield Problem(_API_NAMES[rule.field], cells.get(rule.field), rule.code, rule.message, rule.severity)
 
 
-def _values(record: ProductionRecord, *names: str) -> list[Any]:
+def given_values(values: Values, *names: str) -> list[Any]:
     """The fields' values; none when one of them is absent."""
-    values = [getattr(record, name) for name in names]
-    return [] if None in values else values
+    given = []
+    for name in names:
+        value = values.get(name)
+        if value is None:
+            return []
+        given.append(value)
+    return given
