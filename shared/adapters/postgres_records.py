@@ -123,7 +123,8 @@ class PostgresRecords:
 
     def _copy_new(self, connection: pg8000.native.Connection, load: ChunkLoad) -> int:
         self._stage_keys(connection, load)
-        found = connection.run(self._sql["find_new"], tenant_id=load.tenant_id, work_unit_id=load.work_unit_id)
+        unit = {"tenant_id": load.tenant_id, "work_unit_id": load.work_unit_id}
+        found = connection.run(self._sql["find_new"], **unit, **self._span(connection, "span_of_keys"))
         if not found:
             return 0
         new = pl.Series([row for [row] in found], dtype=pl.Int64).implode()
@@ -147,7 +148,8 @@ class PostgresRecords:
         connection.run(self._sql["lock_work_unit"], tenant_id=load.tenant_id, work_unit_id=load.work_unit_id)
         connection.run(self._sql["create_contents"])
         connection.run(self._sql["count_contents"], **upload)
-        connection.run(self._sql["drop_known_occurrences"], **upload, work_unit_id=load.work_unit_id)
+        span = self._span(connection, "span_of_records")
+        connection.run(self._sql["drop_known_occurrences"], **upload, **span, work_unit_id=load.work_unit_id)
         if load.dry_run:
             return int(connection.run(self._sql["count_staged"])[0][0])
         connection.run(self._sql["number_occurrences"])
@@ -157,8 +159,14 @@ class PostgresRecords:
     def _try_keys(self, connection: pg8000.native.Connection, load: ChunkLoad) -> int:
         self._stage_keys(connection, load)
         upload = {"tenant_id": load.tenant_id, "upload_id": load.upload_id}
-        connection.run(self._sql["try_new"], **upload, work_unit_id=load.work_unit_id)
+        span = self._span(connection, "span_of_keys")
+        connection.run(self._sql["try_new"], **upload, **span, work_unit_id=load.work_unit_id)
         return int(connection.row_count)
+
+    def _span(self, connection: pg8000.native.Connection, statement: str) -> dict[str, Any]:
+        """The first and the last timestamp of what was staged."""
+        [[first, last]] = connection.run(self._sql[statement])
+        return {"first": first, "last": last}
 
     def _stage(self, connection: pg8000.native.Connection, load: ChunkLoad) -> None:
         connection.run(self._sql["create_staging"])

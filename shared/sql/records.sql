@@ -40,9 +40,13 @@ WHERE tenant_id = :tenant_id AND upload_id = :upload_id
 CREATE TEMPORARY TABLE staged_keys ON COMMIT DROP AS
 SELECT source_row, "timestamp", machine_name, process_name FROM production_records WITH NO DATA
 
+-- name: span_of_keys
+SELECT min("timestamp"), max("timestamp") FROM staged_keys
+
 -- name: find_new
 -- Of the rows of one key the first in the file, unless the table has the key already, however it came in: a key that
--- is in the table at all is in it with occurrence 0.
+-- is in the table at all is in it with occurrence 0. By the span of its times a chunk meets the part of the index that
+-- may hold its keys, however large the table is; the planner knows only constants, so it is given as such.
 SELECT s.source_row
 FROM (
     SELECT DISTINCT ON ("timestamp", machine_name, process_name) *
@@ -53,6 +57,7 @@ WHERE NOT EXISTS (
     SELECT 1 FROM production_records r
     WHERE r.tenant_id = :tenant_id AND r.work_unit_id = :work_unit_id AND r."timestamp" = s."timestamp"
       AND r.machine_name = s.machine_name AND r.process_name IS NOT DISTINCT FROM s.process_name
+      AND r."timestamp" BETWEEN :first AND :last
 )
 
 -- name: try_new
@@ -64,12 +69,16 @@ WHERE NOT EXISTS (
     SELECT 1 FROM production_records r
     WHERE r.tenant_id = :tenant_id AND r.work_unit_id = :work_unit_id AND r."timestamp" = s."timestamp"
       AND r.machine_name = s.machine_name AND r.process_name IS NOT DISTINCT FROM s.process_name
+      AND r."timestamp" BETWEEN :first AND :last
 )
 ORDER BY 3, 4, 5
 ON CONFLICT DO NOTHING
 
 -- name: create_staging
 CREATE TEMPORARY TABLE staged_records (LIKE production_records INCLUDING DEFAULTS) ON COMMIT DROP
+
+-- name: span_of_records
+SELECT min("timestamp"), max("timestamp") FROM staged_records
 
 -- name: insert_new
 -- As find_new, where other loads write the same keys at the same time. The order keeps two loads of the same keys
@@ -115,6 +124,7 @@ JOIN (
     JOIN production_records r
       ON r.tenant_id = :tenant_id AND r.work_unit_id = :work_unit_id AND r."timestamp" = c."timestamp"
      AND r.machine_name = c.machine_name AND r.process_name IS NOT DISTINCT FROM c.process_name
+     AND r."timestamp" BETWEEN :first AND :last
     WHERE r.upload_id <> CAST(:upload_id AS uuid) AND md5(ROW({content of r})::text)::uuid = c.content
     GROUP BY c.content
 ) AS known USING (content)

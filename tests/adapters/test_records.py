@@ -125,6 +125,31 @@ def test_duplicates_are_found_in_the_table_and_within_the_chunk(records: Callabl
         assert outcome(loader.load(chunk([5, 6, 20, 20, 21], process=process))) == (5, 2, 3, 0)
 
 
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}, {"identity": "occurrence"}], ids=str)
+def test_looking_for_duplicates_reads_no_more_of_a_large_table(
+    database: DatabaseAddress, options: dict[str, Any]
+) -> None:
+    """The index leads to the rows of the chunk's own time; the table is not read through for each chunk."""
+    postgres = Postgres(lambda: database)
+    loader = PostgresRecords(postgres)
+    loader.load(chunk(range(30_000)))
+
+    def rows_read_in_passing() -> int:
+        with postgres.transaction() as connection:
+            connection.run("SELECT pg_stat_force_next_flush()")
+        with postgres.transaction() as connection:
+            [[count]] = connection.run(
+                "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'production_records'"
+            )
+        return int(count)
+
+    with postgres.transaction() as connection:
+        connection.run("ANALYZE production_records")
+    before = rows_read_in_passing()
+    assert outcome(loader.load(chunk(range(29_000, 29_200), **options))) == (200, 0, 200, 0)
+    assert rows_read_in_passing() == before
+
+
 def test_without_deduplication_occurrences_are_numbered(
     records: Callable[[], PostgresRecords], database: DatabaseAddress
 ) -> None:
