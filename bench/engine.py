@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import uuid
 from collections.abc import Iterator
@@ -139,6 +140,7 @@ def workers(address: DatabaseAddress, count: int) -> Iterator[Any]:
 
 
 def _warm(address: DatabaseAddress) -> None:
+    gc.freeze()  # as the function does
     _records(address).ledger("tenant", str(uuid.uuid4()))
 
 
