@@ -92,25 +92,27 @@ def copy_into(table: str, rows: pl.DataFrame) -> str:
 
     Of the same rows this format takes as long to read as CSV does, and half as long to write.
     """
-    columns = ", ".join(f'"{name}"' for name in (*_IDS, *_given(rows)))
+    columns = ", ".join(f'"{name}"' for name in (*_given(rows), *_IDS))
     return f"COPY {table} ({columns}) FROM STDIN (FORMAT text, NULL '')"
 
 
 def copy_text(rows: pl.DataFrame, *, tenant_id: str, work_unit_id: str, upload_id: str) -> bytes:
-    """Rows, as `columnar.reader.ReadRows.texts` has them, in COPY's text format, where no text is empty."""
-    ids = zip(_IDS, (tenant_id, work_unit_id, upload_id), strict=True)
-    constants = [pl.lit(_escaped(text)).alias(name) for name, text in ids]
-    return write_text(rows.select(*constants, *_given(rows)))
+    """Rows, as `columnar.reader.ReadRows.texts` has them, in COPY's text format; see `write_text`."""
+    ids = "\t".join(map(_escaped, (tenant_id, work_unit_id, upload_id)))
+    return write_text(rows.select(_given(rows)), line_end=f"\t{ids}\n")
 
 
-def write_text(rows: pl.DataFrame) -> bytes:
-    """Rows in COPY's text format, nothing for NULL; numbers and timestamps have no letter that is special there."""
+def write_text(rows: pl.DataFrame, *, line_end: str = "\n") -> bytes:
+    """Rows in COPY's text format, nothing for NULL; each ends with `line_end`, which may hold more cells.
+
+    No text is empty. Numbers and timestamps have no letter that is special in this format.
+    """
     texts = [name for name in rows.columns if name in _TEXT_COLUMNS]
     special = rows.select(pl.col(texts).str.contains(_SPECIAL).any()).row(0, named=True)
     escaped = [pl.col(name).str.replace_many(_ESCAPES) for name, found in special.items() if found]
     out = io.BytesIO()
     (rows.with_columns(escaped) if escaped else rows).write_csv(
-        out, include_header=False, separator="\t", quote_style="never"
+        out, include_header=False, separator="\t", line_terminator=line_end, quote_style="never"
     )
     return out.getvalue()
 

@@ -116,7 +116,7 @@ def _named(rule: pl.Expr) -> pl.Expr:
 def _present(spec: RecordField) -> pl.Expr:
     """The text of a cell, null where it is blank."""
     text = pl.col(f"text of {spec.name}")
-    return pl.when(text.str.strip_chars(SPACES) != "").then(text).alias(f"text of {spec.name}")
+    return pl.when(text.str.strip_chars_start(SPACES) != "").then(text).alias(f"text of {spec.name}")
 
 
 def _judged_text(spec: RecordField, text: pl.Expr) -> list[pl.Expr]:

@@ -116,7 +116,9 @@ def cut_table(frame: pl.DataFrame, columns: int) -> TextTable:
     if not surplus:
         return TextTable(filled, [])
     too_long = (
-        filled.select(pl.any_horizontal(pl.col(surplus).str.strip_chars(SPACES) != "")).to_series().fill_null(False)
+        filled.select(pl.any_horizontal(pl.col(surplus).str.strip_chars_start(SPACES) != ""))
+        .to_series()
+        .fill_null(False)
     )
     odd = [_without_end(record) for record in TextTable(filled.filter(too_long), []).in_order()]
     return TextTable(filled.filter(~too_long).select(kept), odd)
@@ -265,9 +267,9 @@ def _fitting(frame: pl.DataFrame, widths: pl.Series | None, shape: Shape) -> pl.
 def without_blanks(frame: pl.DataFrame) -> pl.DataFrame:
     """A table's frame without the records that have nothing but space in their cells."""
     cells = pl.exclude(ROW, "_width")
-    blank = cells.is_null() | (cells.str.strip_chars(SPACES) == "")
+    blank = cells.is_null() | (cells.str.strip_chars_start(SPACES) == "")
     first = pl.col(frame.columns[1])
-    candidates = frame.select((first.is_null() | (first.str.strip_chars(SPACES) == "")).any()).item()
+    candidates = frame.select((first.is_null() | (first.str.strip_chars_start(SPACES) == "")).any()).item()
     return frame.filter(~pl.all_horizontal(blank)) if candidates else frame
 
 
