@@ -25,6 +25,9 @@ _T = TypeVar("_T")
 _ISO_WITH_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 _TIME = r"^(\S+)[T ]\s*[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?$"
 
+_LOOKED_AT = 1000
+"""So many cells with a point are looked at in one go: mostly the first of them prove it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -175,9 +178,10 @@ def _see_numbers(evidence: NumberEvidence, cells: pl.Series, values: pl.Series) 
     """Plain cells with a point need a look only until the point is proven; all others are looked at."""
     plain = values.is_not_null()
     dotted = cells.filter(plain & cells.str.contains(".", literal=True))
-    if not evidence.settled:
-        _see_each(evidence, dotted)
-    elif len(dotted):
+    while len(dotted) and not evidence.settled:
+        _see_each(evidence, dotted.head(_LOOKED_AT))
+        dotted = dotted.slice(_LOOKED_AT)
+    if len(dotted):
         evidence.add(points=len(dotted))
     if not plain.all():
         _see_each(evidence, cells.filter(~plain))
