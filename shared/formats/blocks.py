@@ -48,11 +48,6 @@ def read_blocks(
         rest = data[length:]
 
 
-def cut_blocks(block: Block, dialect: Dialect, sizes: Iterable[int]) -> Iterator[Block]:
-    """The same for a block in memory."""
-    return read_blocks(BytesIO(block.data), dialect, sizes, start=block.start, line=block.line)
-
-
 def whole_records(data: bytes, dialect: Dialect, *, line: int) -> int:
     """How many bytes from the start of `data`, which goes on behind its end, are whole records for sure."""
     end = data.rfind(b"\n") + 1

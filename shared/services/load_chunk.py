@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, BinaryIO
 
 from shared.columnar.quality import quality_of
 from shared.columnar.reader import ReadRows, TableReader
@@ -15,7 +16,7 @@ from shared.domain.problems import file_problem
 from shared.domain.quality import Quality
 from shared.domain.upload import Totals, Upload
 from shared.errors import AccountingError, UploadRejected
-from shared.formats.blocks import Block, cut_blocks
+from shared.formats.blocks import read_blocks
 from shared.formats.tables import read_table
 from shared.services.ports import ChunkCount, ChunkLoad, Objects, Records, Uploads
 from shared.services.quality_report import keep_quality
@@ -113,11 +114,12 @@ class LoadedChunk:
 
 
 def read_chunk(chunk: Chunk, plan: ImportPlan, reader: TableReader, objects: Objects) -> Iterator[ReadRows]:
-    """Read the records of a chunk, a batch at a time."""
-    shape = shape_of(plan)
-    data = _fetch(chunk, plan, objects)
-    for block in cut_blocks(data, plan.dialect, _batch_sizes(len(data.data))):
-        yield reader.read(read_table(block.data, plan.dialect, shape, line=block.line))
+    """Read the records of a chunk, a batch at a time, as its bytes come."""
+    shape, dialect = shape_of(plan), plan.dialect
+    start, line = (0, _NOT_THE_FIRST) if chunk.part else (chunk.start, chunk.first_line)
+    with _open(chunk, plan, objects) as stream:
+        for block in read_blocks(stream, dialect, _batch_sizes(chunk.end - chunk.start), start=start, line=line):
+            yield reader.read(read_table(block.data, dialect, shape, line=block.line))
 
 
 def _batch_sizes(left: int) -> Iterator[int]:
@@ -133,12 +135,10 @@ def _batch_sizes(left: int) -> Iterator[int]:
         size = max(_LEAST_BATCH_BYTES, min(size + _LEAST_BATCH_BYTES, left // 2))
 
 
-def _fetch(chunk: Chunk, plan: ImportPlan, objects: Objects) -> Block:
+def _open(chunk: Chunk, plan: ImportPlan, objects: Objects) -> AbstractContextManager[BinaryIO]:
     if chunk.part:
-        with objects.open_read(chunk.part) as stream:
-            return Block(stream.read(), 0, _NOT_THE_FIRST)
-    with objects.open_range(plan.source, chunk.start, chunk.end) as stream:
-        return Block(stream.read(), chunk.start, chunk.first_line)
+        return objects.open_read(chunk.part)
+    return objects.open_range(plan.source, chunk.start, chunk.end)
 
 
 _NOT_THE_FIRST = 2
