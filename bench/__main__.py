@@ -23,7 +23,7 @@ from bench.files import write_csv
 from bench.formats import json_rates, xlsx_rates
 from bench.imports import import_seconds
 from bench.memory import worker_peak_megabytes
-from bench.system import system_rows_per_second
+from bench.system import system_ratio
 
 RESULTS = Path(__file__).with_name("results.json")
 _ROWS = 1_000_000
@@ -81,9 +81,7 @@ def _measure(part: str, folder: Path, rows: int, turns: int) -> Iterator[Result]
         yield Result("duplicates", _ratio(turn.duplicates / turn.copy for turn in measured), "× copy", 0.9)
     elif part == "system":
         path = write_csv(folder / "system.csv", rows=rows, bad_share=_BAD_SHARE)
-        copied = measure_turns(path, folder, 1, engine=False)
-        rate = system_rows_per_second(path, folder)
-        yield Result("system", _ratio([rate / copied[0].copy]), "× copy", 0.6)
+        yield Result("system", round(system_ratio(path, folder), 3), "× copy", 0.6)
     elif part == "formats":
         xlsx, array = xlsx_rates(rows // 10), json_rates(rows // 5)
         yield Result("xlsx_rows_per_s", round(xlsx.ours), "rows/s", 50_000)
@@ -100,7 +98,7 @@ def _measure(part: str, folder: Path, rows: int, turns: int) -> Iterator[Result]
             yield Result(f"import_{module}_s", round(seconds, 2), "s", goal, most=True)
 
 
-def _ratio(values: Iterator[float] | list[float]) -> float:
+def _ratio(values: Iterator[float]) -> float:
     return round(statistics.median(values), 3)
 
 

@@ -1,4 +1,7 @@
-"""The whole system on the local stack: from the moment at which S3 has the file until the status says completed."""
+"""The whole system on the local stack: from the moment at which S3 has the file until the status says completed.
+
+COPY, which it is compared with, goes into the same table of the same server in between, so that both meet it alike.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.engine import planned
+from bench.yardstick import accepted_rows
 from local.client import LinefeedClient
 from local.commands.attach import RunningStack
+from local.postgres import Address
 from local.stack_file import read_description
+from shared.adapters.postgres import DatabaseAddress
+from shared.settings import Settings
 
 _START_SECONDS = 120
 _IMPORT_SECONDS = 600
 
 
-def system_rows_per_second(path: Path, folder: Path) -> float:
-    """Records a second, of a file that the stack's warm functions import."""
+def system_ratio(path: Path, folder: Path) -> float:
+    """How many records a second the stack's warm functions import, beside COPY into the very same table."""
+    accepted = accepted_rows(planned(path, Settings.model_fields["chunk_bytes"].default), folder / "accepted.txt")
     with _running_stack(folder / "stack") as stack, LinefeedClient(stack.api_url, stack.token) as client:
-        _import(client, path, "first")  # its keys come before those that are measured, which so meet an index's end
-        return _import(client, path, "second")
+        _import(client, path, "first")
+        copy = accepted.copy_rate(_database(stack))
+        return _import(client, path, "second") / copy
 
 
 def _import(client: LinefeedClient, path: Path, work_unit: str) -> float:
@@ -36,6 +46,11 @@ def _import(client: LinefeedClient, path: Path, work_unit: str) -> float:
     if answer["upload"]["status"] != "completed_with_errors":
         raise AssertionError(f"the import ended as {answer['upload']['status']}: {answer['upload']['message']}")
     return float(answer["progress"]["totalRecords"]) / seconds
+
+
+def _database(stack: RunningStack) -> DatabaseAddress:
+    own = Address.parse(stack.postgres_dsn)
+    return DatabaseAddress(own.host, own.port, own.user, own.password or None, own.database, tls=False)
 
 
 @contextmanager
