@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     upload_rate_limit: Annotated[int, Field(gt=0)] = Field(10, description="Uploads an hour and user.")
     upload_url_seconds: Seconds = Field(900, description="How long a presigned upload URL works.")
     job_concurrency: Annotated[int, Field(gt=0)] = Field(5, description="Imports that run at the same time.")
-    chunk_bytes: Bytes = Field(16_777_216, description="Size at which a chunk is cut, in bytes.")
+    chunk_bytes: Bytes = Field(8_388_608, description="Size at which a chunk is cut, in bytes.")
     retention_days: Annotated[int, Field(gt=0)] = Field(90, description="How long uploads and audit are kept.")
 
     # What the deployment fills in
