@@ -22,12 +22,14 @@ from bench.engine_turns import measure_turns
 from bench.files import write_csv
 from bench.formats import json_rates, xlsx_rates
 from bench.imports import import_seconds
+from bench.layouts import layout_ratios
 from bench.memory import worker_peak_megabytes
 from bench.system import system_ratio
 
 RESULTS = Path(__file__).with_name("results.json")
 _ROWS = 1_000_000
 _BAD_SHARE = 0.02
+_PARTS = ("engine", "system", "formats", "memory", "imports", "layouts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rows", type=int, default=_ROWS, help="records in the file (default: %(default)s)")
     parser.add_argument("--turns", type=int, default=3, help="how often the engine is measured (default: %(default)s)")
-    parser.add_argument("--only", nargs="*", choices=("engine", "system", "formats", "memory", "imports"))
+    parser.add_argument("--only", nargs="*", choices=_PARTS, default=_PARTS, help="parts to measure (default: all)")
     arguments = parser.parse_args()
-    parts = arguments.only or ("engine", "system", "formats", "memory", "imports")
     with _folder() as folder:
-        results = [result for part in parts for result in _measure(part, folder, arguments.rows, arguments.turns)]
+        results = [
+            result for part in arguments.only for result in _measure(part, folder, arguments.rows, arguments.turns)
+        ]
     _show(results)
-    RESULTS.write_text(json.dumps([_document(result) for result in results], indent=2) + "\n", encoding="utf-8")
+    _keep(results)
 
 
 @contextmanager
@@ -93,6 +96,10 @@ def _measure(part: str, folder: Path, rows: int, turns: int) -> Iterator[Result]
         yield Result("worker_peak_mb", round(max(peaks.values())), "MB", 400, most=True)
         growth = round(peaks[max(peaks)] / peaks[min(peaks)], 2)
         yield Result("worker_peak_growth", growth, f"× from {min(peaks)} to {max(peaks)} MB", 1.2, most=True)
+    elif part == "layouts":
+        path = write_csv(folder / "layouts.csv", rows=rows)
+        for name, ratio in layout_ratios(path, folder, turns):
+            yield Result(f"layout: {name}", round(ratio, 2), "× copy into the table as it is")
     else:
         for module, seconds, goal in import_seconds():
             yield Result(f"import_{module}_s", round(seconds, 2), "s", goal, most=True)
@@ -106,6 +113,13 @@ def _document(result: Result) -> dict[str, object]:
     document = asdict(result) | {"met": result.met}
     del document["most"]
     return document
+
+
+def _keep(results: list[Result]) -> None:
+    """Write the figures, in place of those that were measured before."""
+    known = {document["name"]: document for document in json.loads(RESULTS.read_text(encoding="utf-8"))}
+    measured = {result.name: _document(result) for result in results}
+    RESULTS.write_text(json.dumps([*(known | measured).values()], indent=2) + "\n", encoding="utf-8")
 
 
 def _show(results: list[Result]) -> None:
