@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from shared.adapters.postgres import DatabaseAddress, Postgres
 from shared.adapters.postgres_records import PostgresRecords
+from shared.columnar.reader import TableReader
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.upload import SourceObject, Totals, Upload, UploadOptions, UploadState
 from shared.services.load_chunk import load_chunk
@@ -119,11 +120,22 @@ def load(address: DatabaseAddress, job: Job, chunk: Chunk) -> Totals:
     return load_chunk(
         job.upload,
         chunk,
-        job.plan,
+        _reader(job),
         uploads=cast("Uploads", NoProgress()),
         objects=cast("Objects", FileOnDisk(job.path)),
         records=_records(address),
     )
+
+
+_readers: dict[str, TableReader] = {}
+
+
+def _reader(job: Job) -> TableReader:
+    """What reads a job, kept between its chunks."""
+    if job.plan.upload_id not in _readers:
+        _readers.clear()
+        _readers[job.plan.upload_id] = TableReader(job.plan, NOW)
+    return _readers[job.plan.upload_id]
 
 
 @cache

@@ -104,7 +104,7 @@ def _rates(data: bytes, rows: int, read: Callable[[], int], **options: str) -> R
         objects = cast("Objects", InMemory(data))
         draft = make_plan(upload_of(len(data), **options), objects, Settings.model_fields["chunk_bytes"].default)
         reader = TableReader(draft.plan, NOW)
-        return sum(part.accepted for chunk in draft.chunks for part in read_chunk(chunk, draft.plan, reader, objects))
+        return sum(part.accepted for chunk in draft.chunks for part in read_chunk(chunk, reader, objects))
 
     return Rates(ours=_rate(load, rows), peer=_rate(read, rows))
 

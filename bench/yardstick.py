@@ -48,7 +48,7 @@ def accepted_rows(job: Job, target: Path) -> Accepted:
     rows, statement = 0, ""
     with target.open("wb") as out:
         for chunk in job.chunks:
-            for read in read_chunk(chunk, job.plan, reader, objects):
+            for read in read_chunk(chunk, reader, objects):
                 ids = {"tenant_id": "tenant", "work_unit_id": "unit", "upload_id": job.plan.upload_id}
                 out.write(copy_text(read.texts, **ids))
                 rows, statement = rows + read.accepted, copy_into(TABLE, read.texts)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import wiring
+from shared.columnar.reader import TableReader
 from shared.domain import object_keys
 from shared.domain.plan import ImportPlan
 from shared.observability import instrumented, logger
@@ -26,10 +28,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     if task.chunk is None:
         raise ValueError("the event has no chunk")
     logger.append_keys(tenant_id=task.tenant_id, upload_id=task.upload_id, chunk=task.chunk.index)
+    upload = task.upload(wiring.uploads())
     totals = load_chunk(
-        task.upload(wiring.uploads()),
+        upload,
         task.chunk,
-        _plan(task.tenant_id, task.upload_id),
+        _reader(upload.tenant_id, upload.upload_id, upload.created_at),
         uploads=wiring.uploads(),
         objects=wiring.objects(),
         records=wiring.records(),
@@ -38,6 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 
 @lru_cache(maxsize=8)
-def _plan(tenant_id: str, upload_id: str) -> ImportPlan:
-    """The plan, kept between chunks: it is written once, before the first chunk is handed out."""
-    return ImportPlan.model_validate_json(wiring.objects().read(object_keys.plan(tenant_id, upload_id)))
+def _reader(tenant_id: str, upload_id: str, created_at: datetime) -> TableReader:
+    """What reads an upload, kept between chunks: the plan is written once, before the first chunk is handed out."""
+    plan = ImportPlan.model_validate_json(wiring.objects().read(object_keys.plan(tenant_id, upload_id)))
+    return TableReader(plan, created_at)

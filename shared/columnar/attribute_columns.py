@@ -13,14 +13,14 @@ _SPECIAL = r'["\\\x00-\x1f]'
 
 def attributes(frame: pl.DataFrame, names: Mapping[int, str]) -> pl.Series:
     """The JSON object of each row: `names` by column position, with the cells that are not empty."""
+    if not names:
+        return pl.Series(["{}"]).new_from_index(0, frame.height)
     columns = [str(position) for position in names]
-    special = frame.select(pl.col(columns).str.contains(_SPECIAL).any()) if columns else frame.clear()
+    special = frame.select(pl.col(columns).str.contains(_SPECIAL).any())
     members = [
         _member(str(position), name, escape=bool(special.get_column(str(position)).any()))
         for position, name in names.items()
     ]
-    if not members:
-        return pl.repeat("{}", frame.height, eager=True)
     return frame.select(
         pl.concat_str(pl.lit("{"), pl.concat_str(members).str.strip_suffix(","), pl.lit("}"))
     ).to_series()

@@ -63,7 +63,7 @@ class TableReader:
     """Reads the tables of one file, all alike; `now` is what the future begins after."""
 
     def __init__(self, plan: ImportPlan, now: datetime) -> None:
-        self._plan = plan
+        self.plan = plan
         self._now = now
         self._rows = RowReader(plan, now)
         self._columns = {name: str(position) for position, name in enumerate(plan.columns) if name}
@@ -78,7 +78,7 @@ class TableReader:
 
     def read(self, table: TextTable) -> ReadRows:
         """Read all records of a table."""
-        if self._plan.guarded:  # a download of ours: it is short, and its cells must be unguarded
+        if self.plan.guarded:  # a download of ours: it is short, and its cells must be unguarded
             return self._read_singly([*map(_record, table.frame.iter_rows()), *table.odd])
         judged = self._judge.judge(self._read_cells(table.frame))
         sure = judged.get_column("sure")
@@ -116,21 +116,16 @@ class TableReader:
         return [column.alias(names.get(column.name, f"{column.name} of {spec.name}")) for column in read]
 
     def _accepted(self, frame: pl.DataFrame, judged: pl.DataFrame) -> ReadRows:
+        sure = judged.get_column("sure")
         rows = frame.get_column(ROW).alias(SOURCE_ROW)
-        wanted = (f"text of {name}" for name in self._stored)
-        columns = judged.select("sure", *wanted, *self._stored, *self._judge.warnings)
-        kept = columns.hstack([rows, attributes(frame, self._plan.attribute_names).alias(ATTRIBUTES)]).filter("sure")
-        codes = self._judge.warnings
-        warned = pl.any_horizontal(pl.lit(value=False), *codes).sum().alias("warned")
-        numbers = kept.select(warned, pl.col(codes).sum()).row(0, named=True)
+        texts = [judged.get_column(f"text of {name}").alias(name) for name in self._stored]
+        attribute_texts = attributes(frame, self.plan.attribute_names).alias(ATTRIBUTES)
         return ReadRows(
-            texts=kept.select(
-                SOURCE_ROW, ATTRIBUTES, *(pl.col(f"text of {name}").alias(name) for name in self._stored)
-            ),
-            values=kept.select(SOURCE_ROW, *self._stored),
+            texts=pl.DataFrame([rows, attribute_texts, *texts]).filter(sure),
+            values=pl.DataFrame([rows, *judged.select(self._stored)]).filter(sure),
             refused=[],
-            warned=numbers.pop("warned"),
-            warnings=+Counter(numbers),
+            warned=_count(judged, "warned"),
+            warnings=+Counter({code: _count(judged, code) for code in self._judge.warnings}),
         )
 
     def _known(self, columns: pl.DataFrame) -> list[dict[str, object]]:
@@ -153,7 +148,7 @@ class TableReader:
         warnings: Counter[str] = Counter()
         warned = 0
         for given, values in zip_longest(records, known):
-            row = given._replace(cells=[*map(unguard_formula, given.cells)]) if self._plan.guarded else given
+            row = given._replace(cells=[*map(unguard_formula, given.cells)]) if self.plan.guarded else given
             record, problems = self._rows.read(row, values)
             if record is None:
                 refused.append(RefusedRow.model_construct(row=row.line, cells=row.cells, errors=list(problems)))
@@ -165,7 +160,7 @@ class TableReader:
         return ReadRows(self._texts_of(accepted), self._values_of(accepted), refused, warned, warnings)
 
     def _texts_of(self, accepted: list[tuple[TextRecord, ProductionRecord]]) -> pl.DataFrame:
-        names = self._plan.attribute_names
+        names = self.plan.attribute_names
         rows = [
             (row.line, _json(row.cells, names), *(_text(getattr(record, name)) for name in self._stored))
             for row, record in accepted
@@ -185,6 +180,11 @@ _VALUE_OF: dict[Kind, Callable[[str], object]] = {
     Kind.NUMBER: Decimal,
     Kind.RATIO: Decimal,
 }
+
+
+def _count(judged: pl.DataFrame, column: str) -> int:
+    """How many rows that are sure have this."""
+    return int((judged.get_column("sure") & judged.get_column(column)).sum())
 
 
 def _record(row: tuple[int | str | None, ...]) -> TextRecord:

@@ -60,7 +60,8 @@ class RowJudge:
         """Judge rows, of which `cells` has each field's texts as `text of …` and values under its name.
 
         A column of numbers that is not of plain ones comes with `absent of …` and `percent of …`; see `read_numbers`.
-        Adds `sure of …` for each field, the warnings by code, and `sure` for the row; completes texts and values.
+        Adds `sure of …` for each field, the warnings by code, and for the row `sure` and `warned`; completes texts and
+        values.
         """
         messy = frozenset(spec.name for spec in self._fields if f"absent of {spec.name}" in cells.columns)
         key = messy, self._derive_oee and _lacks_oee(cells)
@@ -77,11 +78,13 @@ class RowJudge:
         yield [pl.all_horizontal(f"sure of {spec.name}" for spec in self._fields).alias("sure")]
         if derive_oee:
             yield from _oee_steps(given=any(spec.name == OEE for spec in self._fields))
-        if self._errors or self._warnings:
-            yield [*self._errors, *self._warnings]
-            unbroken = [~rule.fill_null(value=True) for rule in map(_named, self._errors)]
-            decided = [rule.is_not_null() for rule in map(_named, self._warnings)]
-            yield [pl.all_horizontal("sure", *unbroken, *decided).alias("sure")]
+        yield [pl.lit(value=False).alias("warned"), *self._errors, *self._warnings]
+        unbroken = [~rule.fill_null(value=True) for rule in map(_named, self._errors)]
+        decided = [rule.is_not_null() for rule in map(_named, self._warnings)]
+        yield [
+            pl.all_horizontal("sure", *unbroken, *decided).alias("sure"),
+            pl.any_horizontal("warned", *self.warnings).alias("warned"),
+        ]
 
     def _judged(self, spec: RecordField, *, messy: bool) -> Iterable[pl.Expr]:
         """Whether each cell is sure, as `sure of …`; texts and values where they are not final."""

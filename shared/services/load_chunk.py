@@ -24,28 +24,31 @@ from shared.services.quality_report import keep_quality
 if TYPE_CHECKING:
     import polars as pl
 
-_LEAST_BATCH_BYTES = 512 << 10
+_FIRST_BATCH_BYTES = 512 << 10
+_LEAST_BATCH_BYTES = 1 << 20
 
 
 def load_chunk(
-    upload: Upload, chunk: Chunk, plan: ImportPlan, *, uploads: Uploads, objects: Objects, records: Records
+    upload: Upload, chunk: Chunk, reader: TableReader, *, uploads: Uploads, objects: Objects, records: Records
 ) -> Totals:
     """Load one chunk and count it; harmless when repeated, also at the same time. Memory is bounded by the chunk.
+
+    `reader` reads the upload's tables; it is made once for all of its chunks.
 
     Raises UploadRejected when more rows than `max_errors` were refused in the file so far, and AccountingError when
     the chunk does not hold the records that planning counted.
     """
-    totals = records.loaded(plan.tenant_id, plan.upload_id, chunk.index)
+    totals = records.loaded(upload.tenant_id, upload.upload_id, chunk.index)
     if totals is None:
-        totals = records.load(_load(upload, chunk, plan, uploads, objects))
+        totals = records.load(_load(upload, chunk, reader, uploads, objects))
     uploads.add_progress(upload, chunk.index, totals)
     return totals
 
 
-def _load(upload: Upload, chunk: Chunk, plan: ImportPlan, uploads: Uploads, objects: Objects) -> ChunkLoad:
-    options = plan.options
+def _load(upload: Upload, chunk: Chunk, reader: TableReader, uploads: Uploads, objects: Objects) -> ChunkLoad:
+    plan, options = reader.plan, reader.plan.options
     limit = None if options.max_errors is None else options.max_errors - uploads.progress(upload).refused
-    rows = LoadedChunk(chunk, plan, TableReader(plan, upload.created_at), objects, most_refused=limit)
+    rows = LoadedChunk(chunk, reader, objects, most_refused=limit)
     return ChunkLoad(
         tenant_id=plan.tenant_id,
         work_unit_id=options.work_unit_id,
@@ -62,11 +65,9 @@ def _load(upload: Upload, chunk: Chunk, plan: ImportPlan, uploads: Uploads, obje
 class LoadedChunk:
     """The port `ChunkRows`: the rows of a chunk, read while they are taken and kept for being taken again."""
 
-    def __init__(
-        self, chunk: Chunk, plan: ImportPlan, reader: TableReader, objects: Objects, *, most_refused: int | None
-    ) -> None:
+    def __init__(self, chunk: Chunk, reader: TableReader, objects: Objects, *, most_refused: int | None) -> None:
         self._chunk = chunk
-        self._plan = plan
+        self._plan = reader.plan
         self._objects = objects
         self._most_refused = most_refused
         self._reading = _one_ahead(self._read_all(reader))
@@ -84,7 +85,7 @@ class LoadedChunk:
     def _read_all(self, reader: TableReader) -> Iterator[ReadRows]:
         """The batches; behind the last one, the statistics are made, while that one is still on its way to Postgres."""
         reads: list[ReadRows] = []
-        for read in read_chunk(self._chunk, self._plan, reader, self._objects):
+        for read in read_chunk(self._chunk, reader, self._objects):
             reads.append(read)
             yield read
         self._quality = quality_of(reads, self._plan)
@@ -113,8 +114,9 @@ class LoadedChunk:
         return count
 
 
-def read_chunk(chunk: Chunk, plan: ImportPlan, reader: TableReader, objects: Objects) -> Iterator[ReadRows]:
+def read_chunk(chunk: Chunk, reader: TableReader, objects: Objects) -> Iterator[ReadRows]:
     """Read the records of a chunk, a batch at a time, as its bytes come."""
+    plan = reader.plan
     shape, dialect = shape_of(plan), plan.dialect
     start, line = (0, _NOT_THE_FIRST) if chunk.part else (chunk.start, chunk.first_line)
     with _open(chunk, plan, objects) as stream:
@@ -128,11 +130,11 @@ def _batch_sizes(left: int) -> Iterator[int]:
     Columns pay by their length. But Postgres has nothing to do until the first batch is read, and alone the last one
     to put in while nothing is left to read: both are small, and those between grow and shrink.
     """
-    size = _LEAST_BATCH_BYTES
+    size = _FIRST_BATCH_BYTES
     while True:
         yield size
         left -= size
-        size = max(_LEAST_BATCH_BYTES, min(size + _LEAST_BATCH_BYTES, left // 2))
+        size = max(_LEAST_BATCH_BYTES, min(2 * size, left // 2))
 
 
 def _open(chunk: Chunk, plan: ImportPlan, objects: Objects) -> AbstractContextManager[BinaryIO]:

@@ -145,7 +145,7 @@ def _read_whole(upload: Upload, draft: DraftPlan, objects: Objects) -> None:
     """Read every record before the first one is loaded, and keep what is found."""
     reader = TableReader(draft.plan, upload.created_at)
     for chunk in draft.chunks:
-        reads = [*read_chunk(chunk, draft.plan, reader, objects)]
+        reads = [*read_chunk(chunk, reader, objects)]
         keep_findings(reads, quality_of(reads, draft.plan), chunk, draft.plan, objects)
 
 

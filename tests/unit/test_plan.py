@@ -88,7 +88,7 @@ def read_file(data: bytes, chunk_bytes: int = 1 << 20, **options: Any) -> Readin
     bucket = OneObject(data)
     draft = _plan(bucket, len(data), chunk_bytes, options)
     reader = TableReader(draft.plan, NOW)
-    parts = [part for chunk in draft.chunks for part in read_chunk(chunk, draft.plan, reader, cast("Objects", bucket))]
+    parts = [part for chunk in draft.chunks for part in read_chunk(chunk, reader, cast("Objects", bucket))]
     return Reading(
         draft,
         {row.pop("source_row"): row for part in parts for row in part.texts.rows(named=True)},

@@ -52,7 +52,7 @@ class Import:
         )  # fmt: skip
         self.draft: DraftPlan = make_plan(upload, bucket, chunk_bytes, profiles)
         reader = TableReader(self.draft.plan, NOW)
-        parts = [part for chunk in self.draft.chunks for part in read_chunk(chunk, self.draft.plan, reader, bucket)]
+        parts = [part for chunk in self.draft.chunks for part in read_chunk(chunk, reader, bucket)]
         self.rows = [row for part in parts for row in part.texts.rows(named=True)]
         self.refused = [problem.code for part in parts for row in part.refused for problem in row.errors]
 

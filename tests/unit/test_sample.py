@@ -185,7 +185,7 @@ def test_the_system_refuses_exactly_what_is_expected(expected: Expected) -> None
     reader = TableReader(draft.plan, now=datetime(2025, 11, 24, tzinfo=UTC))
     refused, warned, keys = [], Counter[str](), set()
     for chunk in draft.chunks:
-        for read in read_chunk(chunk, draft.plan, reader, cast("Objects", OneFile(SAMPLE))):
+        for read in read_chunk(chunk, reader, cast("Objects", OneFile(SAMPLE))):
             for row in read.refused:
                 [error] = [problem for problem in row.errors if problem.severity is Severity.ERROR]
                 refused.append((row.row, error.field, error.code))
