@@ -72,8 +72,7 @@ class TableReader:
         derives_oee = given >= OEE_FACTORS
         self._stored = [name for name in RECORD_FIELDS if name in given or (name == OEE and derives_oee)]
         rules = rules_of(frozenset(self._stored)) if plan.options.validate_data else []
-        scales = self._rows.reading.ratio_scale
-        self._judge = RowJudge(self._given, scales, rules, now, derive_oee=derives_oee)
+        self._judge = RowJudge(self._given, self._rows.reading, rules, derive_oee=derives_oee)
         self._cells = [*self._texts_and_values()]
 
     def read(self, table: TextTable) -> ReadRows:

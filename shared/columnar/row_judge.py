@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
 from shared.columnar.number_columns import MICRO, as_fraction, divided, is_clear_ratio, is_exact, micros
 from shared.columnar.record_fields import Kind, RecordField
 from shared.columnar.rule_columns import broken
+from shared.domain.field_types import ERROR_CELLS, Reading
 from shared.domain.problems import Severity
 from shared.domain.record import OEE_FACTORS
 from shared.domain.rules import AnyRule
-from shared.domain.upload import RatioScale
 from shared.formats.tables import SPACES
 
 OEE = "oee_score"
@@ -31,23 +30,16 @@ Step = list[pl.Expr]
 class RowJudge:
     """Judges the rows of one file: its steps are compiled once for all of its tables that look alike.
 
-    `fields` are those that the file gives; `now` is what the future begins after. With `derive_oee` the OEE is
-    derived where it is not given.
+    `fields` are those that the file gives. With `derive_oee` the OEE is derived where it is not given.
     """
 
     def __init__(
-        self,
-        fields: Sequence[RecordField],
-        scales: Mapping[str, RatioScale],
-        rules: Sequence[AnyRule],
-        now: datetime,
-        *,
-        derive_oee: bool,
+        self, fields: Sequence[RecordField], reading: Reading, rules: Sequence[AnyRule], *, derive_oee: bool
     ) -> None:
         self._fields = fields
-        self._scales = scales
-        self._errors = [broken(rule, now) for rule in rules if rule.severity is Severity.ERROR]
-        self._warnings = [broken(rule, now) for rule in rules if rule.severity is Severity.WARNING]
+        self._reading = reading
+        self._errors = [broken(rule, reading.now) for rule in rules if rule.severity is Severity.ERROR]
+        self._warnings = [broken(rule, reading.now) for rule in rules if rule.severity is Severity.WARNING]
         self._derive_oee = derive_oee
         self._compiled: dict[tuple[frozenset[str], bool], list[Step]] = {}
 
@@ -92,13 +84,13 @@ class RowJudge:
         if spec.kind is Kind.TIMESTAMP:
             return [value.is_not_null().alias(f"sure of {spec.name}")]
         if spec.kind is Kind.TEXT:
-            return _judged_text(spec, text)
+            return _judged_text(spec, text, errors=self._reading.workbook)
         absent = pl.col(f"absent of {spec.name}") if messy else text.is_null()
         percent = pl.col(f"percent of {spec.name}") if messy else pl.lit(value=False)
         exact = is_exact(text, value, positive=spec.positive)
         if spec.kind is Kind.NUMBER:
             return [(absent | (exact & ~percent if messy else exact)).alias(f"sure of {spec.name}")]
-        scale = self._scales.get(spec.name, "fraction")
+        scale = self._reading.ratio_scale.get(spec.name, "fraction")
         clear = (exact & is_clear_ratio(value, percent, scale)).fill_null(value=False)
         sure = (absent | clear).alias(f"sure of {spec.name}")
         if scale == "fraction" and not messy:
@@ -122,8 +114,12 @@ def _present(spec: RecordField) -> pl.Expr:
     return pl.when(text.str.strip_chars_start(SPACES) != "").then(text).alias(f"text of {spec.name}")
 
 
-def _judged_text(spec: RecordField, text: pl.Expr) -> list[pl.Expr]:
-    fits = (text.str.len_chars() <= spec.max_length).fill_null(value=not spec.required)
+def _judged_text(spec: RecordField, text: pl.Expr, *, errors: bool) -> list[pl.Expr]:
+    """A text that is not too long is sure; with `errors`, one that is no formula's error."""
+    fits = text.str.len_chars() <= spec.max_length
+    if errors:
+        fits &= ~text.is_in([*ERROR_CELLS])
+    fits = fits.fill_null(value=not spec.required)
     return [fits.alias(f"sure of {spec.name}"), text.alias(spec.name)]
 
 

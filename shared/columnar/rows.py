@@ -66,4 +66,5 @@ def reading_of(plan: ImportPlan, now: datetime) -> Reading:
         number_style=plan.number_style,
         date_order=plan.date_order,
         now=now,
+        workbook=plan.options.import_type == "excel",
     )

@@ -36,7 +36,8 @@ class Reading:
 
     `zone` is for timestamps that carry none. `ratio_scale` and `number_style` are by field name; a field without a
     scale holds fractions, one without a style has a decimal point and no thousands separator. `date_order` is None
-    where nothing was decided, so that a date without a time is refused. `now` is what the future begins after.
+    where nothing was decided, so that a date without a time is refused. `now` is what the future begins after. In a
+    `workbook` a text like `#N/A` is a formula's error.
     """
 
     zone: ZoneInfo | None
@@ -44,6 +45,7 @@ class Reading:
     number_style: Mapping[str, NumberStyle]
     date_order: DateOrder | None
     now: datetime
+    workbook: bool = False
 
 
 @dataclass(slots=True)
@@ -54,10 +56,20 @@ class RowContext:
     warnings: list[Problem]
 
 
-def _read_text(value: Any) -> Any:
+ERROR_CELLS = frozenset(
+    {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!", "#CALC!"}
+)
+"""What a cell shows whose formula failed (ECMA-376, part 1, 18.18.11, and Excel's later ones)."""
+
+
+def _read_text(value: Any, info: ValidationInfo) -> Any:
     """Text stays as it is, character by character, with its leading zeros and its spaces."""
-    if isinstance(value, str) and "\x00" in value:
+    if not isinstance(value, str):
+        return value
+    if "\x00" in value:
         raise refuse("text_has_nul")
+    if value in ERROR_CELLS and info.context and info.context.reading.workbook:
+        raise refuse("cell_is_error", error=value)
     return value
 
 

@@ -45,6 +45,7 @@ ROW_PROBLEMS: dict[str, str] = {
     "required": "A value is required here",
     "text_too_long": "At most {max_length} characters fit here",
     "text_has_nul": "The text holds a NUL character, which no database text can; remove it",
+    "cell_is_error": "The formula in this cell has failed ({error}); correct it, or write the value in its place",
     "number_unreadable": "This cannot be read as a number; write it like {example}",
     "number_has_comma": "The numbers of this column have a decimal point, this one has a comma; write {choices}",
     "number_has_point": "The numbers of this column have a decimal comma, this one has a point; write {choices}",

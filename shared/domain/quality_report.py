@@ -270,6 +270,7 @@ _PROBLEMS = {
     "row_malformed": "The row cannot be cut into cells",
     "row_too_few_cells": "The row has fewer cells than the header",
     "row_too_many_cells": "The row has more cells than the header",
+    "cell_is_error": "The formula in the cell has failed",
     "cell_missing": "A cell that was missing in the file is still marked as missing",
     "cell_cut": "A cell that did not fit a workbook is still cut",
 }

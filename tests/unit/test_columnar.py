@@ -41,7 +41,7 @@ def plan_for(
         tenant_id="t",
         upload_id="u",
         source=SourceObject(key="k", version_id="v", etag="e", size=1),
-        options=UploadOptions(work_unit_id="w", import_type="csv", **options),
+        options=UploadOptions(work_unit_id="w", **{"import_type": "csv"} | options),
         dialect=Dialect(encoding="utf-8", delimiter=","),
         staged=False,
         header=[name or "" for name in columns],
@@ -142,7 +142,7 @@ stamps = st.one_of(
     hostile,
 )  # fmt: skip
 letters = st.characters(exclude_characters="\x00", exclude_categories=["Cs"])
-texts = st.one_of(st.sampled_from(["Press 1", "M"]), st.text(letters, max_size=110), hostile)
+texts = st.one_of(st.sampled_from(["Press 1", "M", "#N/A", "#REF!"]), st.text(letters, max_size=110), hostile)
 
 
 def cells_of(name: str | None) -> st.SearchStrategy[str]:
@@ -169,6 +169,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str | None], list[list[str]]]:
     st.sampled_from(["fraction", "percent"]),
     st.sampled_from([None, "YMD", "DMY", "MDY"]),
     st.sampled_from([None, "Europe/Berlin", "America/St_Johns"]),
+    st.sampled_from(["csv", "excel"]),
     st.booleans(),
 )
 def test_columns_read_as_rows_do(
@@ -177,11 +178,14 @@ def test_columns_read_as_rows_do(
     scale: RatioScale,
     order: DateOrder | None,
     zone: str | None,
+    kind: str,
     rules: bool,
 ) -> None:
     """Whatever stands in the cells: the same rows stored, the same refused for the same reasons, the same warnings."""
     columns, rows = table
-    plan = plan_for(columns, style=style, scale=scale, order=order, time_zone=zone, validate_data=rules)
+    plan = plan_for(
+        columns, style=style, scale=scale, order=order, time_zone=zone, import_type=kind, validate_data=rules
+    )
     texts_of_file = table_of(rows, len(columns))
     same(TableReader(plan, NOW).read(texts_of_file), row_wise(plan, texts_of_file))
 
@@ -252,4 +256,11 @@ def test_every_field_can_be_a_column() -> None:
 
 def test_reading_takes_all_of_its_choices() -> None:
     """A choice that is added to `Reading` must reach the columns."""
-    assert set(Reading.__dataclass_fields__) == {"zone", "ratio_scale", "number_style", "date_order", "now"}
+    assert set(Reading.__dataclass_fields__) == {
+        "zone",
+        "ratio_scale",
+        "number_style",
+        "date_order",
+        "now",
+        "workbook",
+    }

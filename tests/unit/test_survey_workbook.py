@@ -101,6 +101,20 @@ def test_an_error_cell_is_never_a_blank_one() -> None:
     assert list(found.rows) == [3]
 
 
+@pytest.mark.parametrize("cell", ["B2", "D2"])
+def test_an_error_is_no_name(cell: str) -> None:
+    """Where a text belongs, a failed formula's error is refused too; beside the fields it is kept as it stands."""
+
+    def fill(sheet: Worksheet) -> None:
+        for place in (cell, "E2", "E3"):
+            sheet[place] = "#N/A"
+            sheet[place].data_type = "e"
+
+    found = read(workbook([*HEADER, "Mold"], [*GOOD, "x"], [*GOOD, "x"], fill=fill))
+    assert found.refused == [(2, "cell_is_error")]
+    assert json.loads(values(found, "attributes")[0]) == {"Mold": "#N/A"}
+
+
 def test_texts_with_a_decimal_comma_stand_beside_numbers() -> None:
     """Each is what it is."""
     found = read(workbook(HEADER, GOOD, [*GOOD[:2], "1.234,5", "x"], [*GOOD[:2], 1.234, "x"]))
