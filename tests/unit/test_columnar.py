@@ -187,7 +187,10 @@ def test_columns_read_as_rows_do(
         columns, style=style, scale=scale, order=order, time_zone=zone, import_type=kind, validate_data=rules
     )
     texts_of_file = table_of(rows, len(columns))
-    same(TableReader(plan, NOW).read(texts_of_file), row_wise(plan, texts_of_file))
+    read = TableReader(plan, NOW).read(texts_of_file)
+    same(read, row_wise(plan, texts_of_file))
+    for name in {"timestamp", *NUMBERS, *RATIO_FIELDS} & {*read.texts.columns}:  # they are copied without a look
+        assert not read.texts.get_column(name).str.contains(r"[\\\t\n\r]").any()
 
 
 def test_plain_rows_are_accepted_by_columns_alone(monkeypatch: pytest.MonkeyPatch) -> None:
