@@ -53,6 +53,8 @@ def show_upload(upload: Upload) -> dict[str, Any]:
     view = upload.model_dump(mode="json", by_alias=True, exclude={"tenant_id", "request_digest", "state"})
     for internal in ("objectKey", "source", "refusedRowsKey", "qualityReportKey", "options", "plan"):
         view.pop(internal)
+    if upload.totals:
+        view["totals"]["unprocessed"] = upload.totals.unprocessed
     plan = upload.plan
     return view | {
         "jobId": upload.upload_id,

@@ -51,7 +51,7 @@ def test_abort_leaves_nothing_of_a_file_with_a_refused_row(person: Person, query
     upload = person.import_file(csv_bytes(with_flaws(3000)), on_error="abort")
     assert (upload["status"], upload["failure"]["code"]) == ("failed", "file_has_refused_rows")
     assert upload["totals"] | {"warnings": 0} == {
-        "records": 3000, "imported": 0, "duplicates": 0, "refused": 2, "warnings": 0,
+        "records": 3000, "imported": 0, "duplicates": 0, "refused": 2, "unprocessed": 2998, "warnings": 0,
     }  # fmt: skip
     assert len(person.client.refused_rows(upload["uploadId"])["refusedRows"]) == 2
     assert stored(query, person) == 0
@@ -71,6 +71,8 @@ def test_too_many_errors_stop_an_import(person: Person, query: Query) -> None:
     assert (records, stored(query, person)) == (6000, imported)
     assert refused > 50
     assert progress["unprocessedRecords"] == records - imported - duplicates - refused > 0
+    [listed] = person.client.history(limit=1)["uploads"]
+    assert listed["totals"]["unprocessed"] == progress["unprocessedRecords"]
 
 
 def test_by_occurrence_tomorrows_export_adds_what_is_new(person: Person, query: Query) -> None:

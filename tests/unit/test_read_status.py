@@ -14,10 +14,10 @@ import pytest
 from shared.domain import object_keys
 from shared.domain.problems import row_problem
 from shared.domain.refused import RefusedRow
-from shared.domain.upload import PlanSummary, Upload, UploadOptions, UploadState
+from shared.domain.upload import PlanSummary, Totals, Upload, UploadOptions, UploadState
 from shared.errors import RequestRefused
 from shared.services.ports import Objects
-from shared.services.read_status import refused_rows, show_refused_row
+from shared.services.read_status import refused_rows, show_refused_row, show_upload
 
 _HEADER = ["timestamp", "machineName", "goodParts"]
 
@@ -78,6 +78,14 @@ def _pages(objects: Objects, limit: int) -> list[list[int]]:
         cursor = page.cursor
         if cursor is None:
             return pages
+
+
+def test_the_totals_of_an_import_that_was_stopped_add_up() -> None:
+    """What has no fate is said."""
+    totals = Totals(records=9, imported=3, duplicates=1, refused=2)
+    shown = show_upload(an_upload().model_copy(update={"totals": totals}))["totals"]
+    assert shown["unprocessed"] == 3
+    assert shown["imported"] + shown["duplicates"] + shown["refused"] + shown["unprocessed"] == shown["records"]
 
 
 def test_pages_follow_each_other_over_the_chunks() -> None:
