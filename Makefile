@@ -1,5 +1,5 @@
 # Everything here does its own set-up first (local/setup.sh); nothing but Python 3.11+ and Node 20+ is expected.
-PYTHON := .venv/bin/python
+RUN := .venv/bin/python
 UV := .venv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
@@ -15,16 +15,16 @@ setup: .venv/.ready ## Install what is needed
 	@bash local/setup.sh
 
 demo: setup ## Start the system, import the sample file, show what became of it
-	@$(PYTHON) -m local demo
+	@$(RUN) -m local demo
 
 up: setup ## Keep the system running until Ctrl-C
-	@$(PYTHON) -m local up
+	@$(RUN) -m local up
 
 test: setup lint synth ## Everything that must hold
-	$(PYTHON) -m pytest
+	$(RUN) -m pytest
 
 bench: setup ## Measure the engine and the system against Postgres' COPY
-	$(PYTHON) -m bench
+	$(RUN) -m bench
 
 lint: setup ## Style, types, layers
 	.venv/bin/ruff check .
@@ -33,7 +33,7 @@ lint: setup ## Style, types, layers
 	.venv/bin/lint-imports
 
 synth: setup ## The CloudFormation templates in cdk.out/, checked by cfn-lint
-	$(PYTHON) infra/app.py
+	$(RUN) infra/app.py
 	.venv/bin/cfn-lint cdk.out/*.template.json
 
 lock: setup ## Lock the newest allowed versions of all packages
