@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -19,6 +19,7 @@ from shared.domain.record import api_name
 from shared.domain.upload import Decision, FileChoices, PlanSummary, Upload, UploadState
 from shared.errors import RequestRefused, UploadRejected
 from shared.services.choices import Choices
+from shared.services.failures import too_many_errors
 from shared.services.load_chunk import keep_findings, read_chunk
 from shared.services.ports import Clock, Objects, Profiles, Uploads
 from shared.services.profiles import save_profile
@@ -39,9 +40,9 @@ def plan_import(
         started = AuditEvent(at=clock(), event=AuditAct.IMPORT_STARTED, correlation_id=upload.correlation_id)
         upload = uploads.move(upload, UploadState.PLANNING, started)
         draft = make_plan(upload, objects, chunk_bytes, profiles.all(upload.tenant_id))
+        if upload.options.on_error == "abort" or upload.options.max_errors is not None:
+            draft = read_ahead(upload, draft, objects)
         _write(draft, objects)
-        if upload.options.on_error == "abort":
-            _read_whole(upload, draft, objects)
         saved = _save_profile(upload, draft, profiles, clock)
         summary = draft.summary.model_copy(update={"decisions": [*draft.summary.decisions, *saved]})
         planned = AuditEvent(
@@ -55,6 +56,8 @@ def plan_import(
         objects.keys(object_keys.refused_prefix(upload.tenant_id, upload.upload_id))
     ):
         raise UploadRejected(file_problem("file_has_refused_rows"), code="file_has_refused_rows")
+    if summary.stopped and not summary.chunks:
+        raise too_many_errors(upload.options)
     return summary
 
 
@@ -141,12 +144,34 @@ def _choices(upload: Upload) -> list[Decision]:
     return [Decision(subject="time zone", choice=zone, evidence="given by the caller")] if zone else []
 
 
-def _read_whole(upload: Upload, draft: DraftPlan, objects: Objects) -> None:
-    """Read every record before the first one is loaded, and keep what is found."""
+def read_ahead(upload: Upload, draft: DraftPlan, objects: Objects) -> DraftPlan:
+    """Read the records before the first one is loaded, and keep what is found.
+
+    Returns the plan, without the chunks from the one on in which more rows than `max_errors` are refused: chunks are
+    loaded side by side, and where an import stops must not hang on which of them is the fastest. With `abort` all are
+    read, for all that is refused to be told.
+    """
+    most = None if draft.plan.options.on_error == "abort" else draft.plan.options.max_errors
     reader = TableReader(draft.plan, upload.created_at)
+    refused = 0
     for chunk in draft.chunks:
         reads = [*read_chunk(chunk, draft.plan, reader, objects)]
         keep_findings(reads, quality_of(reads, draft.plan), chunk, draft.plan, objects)
+        refused += sum(len(read.refused) for read in reads)
+        if most is not None and refused > most:
+            return _stopped_before(chunk, draft)
+    return draft
+
+
+def _stopped_before(chunk: Chunk, draft: DraftPlan) -> DraftPlan:
+    """The plan without this chunk and those behind it; its records stay those of the file."""
+    kept = [other for other in draft.chunks if other.index < chunk.index]
+    return replace(
+        draft,
+        plan=draft.plan.model_copy(update={"chunks": len(kept)}),
+        chunks=kept,
+        summary=draft.summary.model_copy(update={"chunks": len(kept), "stopped": True}),
+    )
 
 
 def _write(draft: DraftPlan, objects: Objects) -> None:

@@ -68,7 +68,8 @@ def show_upload(upload: Upload) -> dict[str, Any]:
 
 def _message(upload: Upload) -> str:
     if upload.failure:
-        return upload.failure.message
+        dry = " This was a dry run: no record was written." if upload.options.dry_run else ""
+        return upload.failure.message + dry
     totals = upload.totals
     if totals is None:
         return _MESSAGES[upload.state]
