@@ -18,6 +18,7 @@ from shared.services import read_status
 
 _DEFAULT_LIMIT = 20
 _LARGEST_LIMIT = 200
+_MOST_DIGITS = 9
 
 app = new_http_api()
 
@@ -119,13 +120,13 @@ def _format(default: str, *others: str) -> str:
 
 def _limit() -> int:
     text = app.current_event.get_query_string_value("limit") or str(_DEFAULT_LIMIT)
-    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _LARGEST_LIMIT:
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and 1 <= int(text) <= _LARGEST_LIMIT:
         return int(text)
     raise RequestRefused(f"limit is a number from 1 to {_LARGEST_LIMIT}.", status=422, code="limit_invalid")
 
 
 def _cursor() -> str | None:
-    return app.current_event.get_query_string_value("cursor")
+    return app.current_event.get_query_string_value("cursor") or None
 
 
 def _pagination(cursor: str | None) -> dict[str, Any]:
