@@ -47,15 +47,6 @@ class ProfileContent(CheckedChoices):
             raise ValueError(f"is too long: the columns may have {MAX_HEADER_CHARACTERS:,} characters in all")
         return kept
 
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, name: str | None) -> str | None:
-        try:
-            "".encode(name or "utf-8")
-        except (LookupError, UnicodeError, ValueError) as error:
-            raise ValueError("is no encoding of text; name one like windows-1250") from error
-        return name
-
     @model_validator(mode="after")
     def _fits(self) -> Self:
         present = set(map(normalize_header, self.header))
