@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -153,8 +154,43 @@ def test_the_decisions_are_told_with_their_evidence() -> None:
     assert draft.summary.unmapped_columns == ["Farbe"]
 
 
+def test_what_the_caller_chose_is_told() -> None:
+    """Nobody else can know it who reads the report, and not only what a profile chose."""
+    draft = planned(
+        b"Wann,Farbe,goodParts\n2026-03-01T00:00:00Z,rot,5\n",
+        identity="occurrence",
+        mapping={"Wann": "timestamp", "goodParts": None},
+        defaults={"machineName": "Press 1"},
+    )
+    told = {d.subject: d.choice for d in draft.summary.decisions if d.evidence == "given by the caller"}
+    assert told == {
+        "identity": "occurrence",
+        "mapping": "“Wann” is timestamp; “goodParts” is an attribute",
+        "default of machineName": "Press 1",
+    }
+
+
+def test_a_mapping_of_many_columns_is_told_in_short() -> None:
+    """What is told of a file is kept in a table's item, and a mapping may name thousands of columns."""
+    names = [f"c{n}" for n in range(5000)]
+    data = ",".join(["timestamp,machineName", *names]) + "\n2026-03-01T00:00:00Z,m" + ",1" * 5000 + "\n"
+    [mapping] = [
+        d for d in planned(data.encode(), mapping=dict.fromkeys(names)).summary.decisions if d.subject == "mapping"
+    ]
+    assert mapping.choice.endswith("; and 4,980 more")
+
+
 HEADER = "timestamp,machineName,note\n"
 GOOD = "2026-03-01T00:00:00Z,m,x"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_headers_of_our_download_are_as_they_were_before_it(encoding: str) -> None:
+    """The download guards them as it guards cells; the rows that come back keep their attributes' names."""
+    data = "linefeed:row,timestamp,machineName,'=a,'+b,'c\n2,2026-03-01T00:00:00Z,m,'=1,'+x,'y\n"
+    read = read_file(data.encode(encoding))
+    assert read.draft.summary.unmapped_columns == ["=a", "+b", "'c"]
+    assert json.loads(read.rows[2]["attributes"]) == {"=a": "=1", "+b": "+x", "'c": "'y"}
 
 
 def test_a_row_that_may_have_shifted_is_refused() -> None:
