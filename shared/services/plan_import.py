@@ -18,7 +18,7 @@ from shared.domain.profile import Profile, ProfileContent
 from shared.domain.record import api_name
 from shared.domain.upload import Decision, FileChoices, PlanSummary, Upload, UploadState
 from shared.errors import RequestRefused, UploadRejected
-from shared.services.choices import Choices
+from shared.services.choices import Choices, told_choices
 from shared.services.failures import too_many_errors
 from shared.services.load_chunk import keep_findings, read_chunk
 from shared.services.ports import Clock, Objects, Profiles, Uploads
@@ -104,7 +104,7 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int, profiles: Iter
         records=survey.records,
         chunks=len(survey.chunks),
     )
-    decisions = [*chosen.decisions, *survey.decisions, *_choices(upload), *styles.decisions]
+    decisions = [*chosen.decisions, *survey.decisions, *told_choices(upload.options), *styles.decisions]
     return DraftPlan(plan, survey.chunks, _summary(plan, decisions), _found(survey, styles.shown))
 
 
@@ -137,11 +137,6 @@ def _save_profile(upload: Upload, draft: DraftPlan, profiles: Profiles, clock: C
         reason = error.message if isinstance(error, RequestRefused) else error.errors()[0]["msg"]
         return [Decision(subject="profile", choice=f"{name} was not saved", evidence=reason)]
     return [Decision(subject="saved profile", choice=name, evidence="asked for by the caller")]
-
-
-def _choices(upload: Upload) -> list[Decision]:
-    zone = upload.options.time_zone
-    return [Decision(subject="time zone", choice=zone, evidence="given by the caller")] if zone else []
 
 
 def read_ahead(upload: Upload, draft: DraftPlan, objects: Objects) -> DraftPlan:
