@@ -33,10 +33,11 @@ def get_uploads() -> Response[str]:
     if upload_id:
         upload = read_status.find_upload(identity, upload_id, uploads)
         progress = read_status.show_progress(upload, uploads, wiring.clock())
-        return answer(HTTPStatus.OK, {"upload": read_status.show_upload(upload), "progress": progress})
+        shown = read_status.show_upload(upload) | {"errors": read_status.sample_of_errors(upload, wiring.objects())}
+        return answer(HTTPStatus.OK, {"upload": shown, "progress": progress})
     page = uploads.history(identity.tenant_id, _limit(), _cursor())
-    shown = [read_status.show_upload(upload) for upload in page.items]
-    return answer(HTTPStatus.OK, {"uploads": shown, **_pagination(page.cursor)})
+    listed = [read_status.show_upload(upload) for upload in page.items]
+    return answer(HTTPStatus.OK, {"uploads": listed, **_pagination(page.cursor)})
 
 
 @app.get(f"{BASE}/template")

@@ -42,6 +42,7 @@ def test_a_dry_run_tells_what_the_run_then_does(person: Person, query: Query) ->
     assert stored(query, person) == 10
     done = person.import_file(data)
     assert outcome(tried) == outcome(done) == (3000, 2988, 10, 2)
+    assert [error["row"] for error in done["errors"]] == [3, 1502]
     refused = [person.client.refused_rows(one["uploadId"])["refusedRows"] for one in (tried, done)]
     assert refused[0] == refused[1] != []
 
