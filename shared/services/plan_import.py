@@ -12,6 +12,7 @@ from shared.columnar.quality import quality_of
 from shared.columnar.reader import TableReader
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.headers import unnamed
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import file_problem
 from shared.domain.profile import Profile, ProfileContent
@@ -179,7 +180,7 @@ def _write(draft: DraftPlan, objects: Objects) -> None:
 
 def _summary(plan: ImportPlan, decisions: list[Decision]) -> PlanSummary:
     names = [
-        plan.attribute_names.get(position) or header.strip() or f"Column {position + 1}"
+        plan.attribute_names.get(position) or header.strip() or unnamed(position)
         for position, header in enumerate(plan.header)
     ]
     return PlanSummary(
