@@ -18,6 +18,7 @@ from shared.services import read_status
 
 _DEFAULT_LIMIT = 20
 _LARGEST_LIMIT = 200
+_MOST_DIGITS = 9
 
 app = new_http_api()
 
@@ -32,10 +33,11 @@ def get_uploads() -> Response[str]:
     if upload_id:
         upload = read_status.find_upload(identity, upload_id, uploads)
         progress = read_status.show_progress(upload, uploads, wiring.clock())
-        return answer(HTTPStatus.OK, {"upload": read_status.show_upload(upload), "progress": progress})
+        shown = read_status.show_upload(upload) | {"errors": read_status.sample_of_errors(upload, wiring.objects())}
+        return answer(HTTPStatus.OK, {"upload": shown, "progress": progress})
     page = uploads.history(identity.tenant_id, _limit(), _cursor())
-    shown = [read_status.show_upload(upload) for upload in page.items]
-    return answer(HTTPStatus.OK, {"uploads": shown, **_pagination(page.cursor)})
+    listed = [read_status.show_upload(upload) for upload in page.items]
+    return answer(HTTPStatus.OK, {"uploads": listed, **_pagination(page.cursor)})
 
 
 @app.get(f"{BASE}/template")
@@ -119,13 +121,13 @@ def _format(default: str, *others: str) -> str:
 
 def _limit() -> int:
     text = app.current_event.get_query_string_value("limit") or str(_DEFAULT_LIMIT)
-    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _LARGEST_LIMIT:
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and 1 <= int(text) <= _LARGEST_LIMIT:
         return int(text)
     raise RequestRefused(f"limit is a number from 1 to {_LARGEST_LIMIT}.", status=422, code="limit_invalid")
 
 
 def _cursor() -> str | None:
-    return app.current_event.get_query_string_value("cursor")
+    return app.current_event.get_query_string_value("cursor") or None
 
 
 def _pagination(cursor: str | None) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from zoneinfo import available_timezones
 
 from pydantic import field_validator
 
+from shared.domain.headers import normalize_header
 from shared.domain.record import ProductionRecord
 from shared.domain.upload import FileChoices
 
@@ -14,6 +16,9 @@ MAX_HEADER_CHARACTERS = 32_768
 
 _API_FIELDS = frozenset(field.alias or name for name, field in ProductionRecord.model_fields.items())
 
+_ZONES = available_timezones() - {"localtime", "Factory"}
+"""Without the names that mean another zone on each machine, or none."""
+
 
 class CheckedChoices(FileChoices):
     """Choices from outside: their zones and fields are there, and they fit what is kept of them."""
@@ -21,8 +26,17 @@ class CheckedChoices(FileChoices):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str | None) -> str | None:
-        if name is not None and name not in available_timezones():
+        if name is not None and name not in _ZONES:
             raise ValueError("is no IANA time zone; write it like Europe/Berlin")
+        return name
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str | None) -> str | None:
+        try:
+            "".encode(name or "utf-8")
+        except (LookupError, UnicodeError, ValueError) as error:
+            raise ValueError("is no encoding of text; name one like windows-1250") from error
         return name
 
     @field_validator("defaults")
@@ -37,6 +51,9 @@ class CheckedChoices(FileChoices):
     def _to_known_fields(cls, mapping: dict[str, str | None]) -> dict[str, str | None]:
         if sum(map(len, mapping)) > MAX_HEADER_CHARACTERS:
             raise ValueError(f"is too long: the headers in it may have {MAX_HEADER_CHARACTERS:,} characters in all")
+        columns = Counter(map(normalize_header, mapping))
+        if again := [column for column in mapping if columns[normalize_header(column)] > 1]:
+            raise ValueError(f"names a column twice: {', '.join(again)} (case, spaces and punctuation do not count)")
         fields = [field for field in mapping.values() if field is not None]
         if unknown := sorted(set(fields) - _API_FIELDS):
             raise ValueError(f"names no field of a record: {', '.join(unknown)}; there are {', '.join(_API_FIELDS)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,7 @@ _GIVEN = -1
 """The rank of a header that the caller maps: before all known ones."""
 
 _SHOWN_CHARACTERS = 1000
+_NUMBERED = re.compile(r" \(\d+\)\Z")
 DOTTED_PATHS = frozenset(
     path
     for field in ProductionRecord.model_fields.values()
@@ -83,6 +85,28 @@ def field_of(header: str, mapping: Mapping[str, str | None]) -> str | None:
 def is_added_by_us(header: str) -> bool:
     """True for the columns that our download of refused rows puts in front of the file's own."""
     return normalize_header(header) in _OURS
+
+
+def columns_of_the_file(header: Sequence[str]) -> list[str]:
+    """The columns of the file that a download of refused rows was made of; those of any other file as they are.
+
+    The download has columns of its own in front, and names where the file had none or had them twice: see
+    `map_headers`.
+    """
+    columns = [column for column in header if not is_added_by_us(column)]
+    if len(columns) == len(header):
+        return columns
+    there = {column.strip() for column in columns}
+    found = []
+    for position, column in enumerate(columns):
+        base = _NUMBERED.sub("", column.strip())
+        found.append("" if column.strip() == unnamed(position) else base if base in there else column)
+    return found
+
+
+def unnamed(position: int) -> str:
+    """What a column without a name is called."""
+    return f"Column {position + 1}"
 
 
 def is_nested_group(name: str) -> bool:
@@ -143,7 +167,7 @@ def _attribute_names(headers: Sequence[str], taken: frozenset[int] | set[int]) -
     for position, header in enumerate(headers):
         if position in taken:
             continue
-        base = header.strip() or f"Column {position + 1}"
+        base = header.strip() or unnamed(position)
         name, number = base, 1
         while name in names.values():
             number += 1

@@ -148,8 +148,9 @@ FILE_PROBLEMS: dict[str, str] = {
     "sheet_not_found": "The workbook has no sheet “{sheet}”. Its sheets are {found}.",
     "file_column_and_default": "{field} is both a column (“{column}”) and a default. Give it one way.",
     "file_too_many_errors": (
-        "More than {limit} rows were refused, so the import was stopped. What had gone in until then stays; fix the "
-        "refused rows, or give a larger maxErrors, and upload the file again with deduplication."
+        "More than {limit:,} rows of the file are refused, so the import stopped where that came to light. What stands "
+        "before went in and stays; fix the refused rows, or give a larger maxErrors, and upload the file again with "
+        "deduplication."
     ),
     "file_has_refused_rows": (
         "Rows of the file were refused, and with onError “abort” nothing of it goes in then. Fix them and upload the "

@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from shared.domain.file_choices import MAX_HEADER_CHARACTERS, CheckedChoices
-from shared.domain.headers import is_added_by_us, normalize_header
+from shared.domain.headers import columns_of_the_file, normalize_header
 from shared.domain.upload import FileChoices, ProfileName
 
 MOST_PROFILES = 100
@@ -26,9 +26,9 @@ def fingerprint_of(header: Iterable[str]) -> str | None:
     SHA-256 over the names that count (see `normalize_header`), in the order of the alphabet: an export that moves a
     column is still the same kind, because columns are known by name and never by place; one that gains, loses or
     renames a column is another. A column without a name is often just a delimiter too many, and no choice can be made
-    for it, so it does not count; neither do the columns that our download of refused rows adds.
+    for it, so it does not count; neither does what our download of refused rows adds.
     """
-    names = sorted(name for column in header if not is_added_by_us(column) and (name := normalize_header(column)))
+    names = sorted(filter(None, map(normalize_header, columns_of_the_file([*header]))))
     return hashlib.sha256("\n".join(names).encode()).hexdigest() if names else None
 
 
@@ -40,21 +40,12 @@ class ProfileContent(CheckedChoices):
     @field_validator("header")
     @classmethod
     def _has_names(cls, header: list[str]) -> list[str]:
-        kept = [column for column in header if not is_added_by_us(column)]
+        kept = columns_of_the_file(header)
         if fingerprint_of(kept) is None:
             raise ValueError("names no column; give the columns of the file as they stand in it")
         if sum(map(len, kept)) > MAX_HEADER_CHARACTERS:
             raise ValueError(f"is too long: the columns may have {MAX_HEADER_CHARACTERS:,} characters in all")
         return kept
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, name: str | None) -> str | None:
-        try:
-            "".encode(name or "utf-8")
-        except (LookupError, UnicodeError, ValueError) as error:
-            raise ValueError("is no encoding of text; name one like windows-1250") from error
-        return name
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

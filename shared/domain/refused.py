@@ -59,7 +59,9 @@ def unmended(cells: Sequence[str], names: Mapping[int, str]) -> Problem | None:
     return None
 
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]")
+"""The last four are the full-width forms of = + - @, which Excel takes for them in some languages."""
+
 _SIGNED_NUMBER = re.compile(r"[+-](\d+([.,]\d*)?|[.,]\d+)\Z", re.ASCII)
 
 

@@ -121,6 +121,10 @@ def _plain_profile_name(name: str) -> str:
     return name
 
 
+MOST_ERRORS = 1_000_000_000
+"""That may be allowed: as many rows as no file has, in a number that every table can keep."""
+
+
 class FileChoices(Value):
     """What can be chosen for the files of a source. What is None is decided from the file, or asked for."""
 
@@ -172,7 +176,9 @@ class UploadOptions(FileChoices):
     on_error: Literal["skip", "abort"] = Field(
         default="skip", description="`abort`: one refused row, and nothing of the file stays."
     )
-    max_errors: int | None = Field(default=None, ge=0, description="Stop when more rows than this were refused.")
+    max_errors: int | None = Field(
+        default=None, ge=0, le=MOST_ERRORS, description="Stop where more rows than this are refused."
+    )
     priority: Priority = Priority.NORMAL
 
 
@@ -217,7 +223,8 @@ class PlanSummary(Value):
     """What planning found, for people; the whole plan is in S3."""
 
     records: int
-    chunks: int
+    chunks: int = Field(description="Those to load; all of the file's, unless `stopped`.")
+    stopped: bool = Field(default=False, description="More rows than `max_errors` are refused behind these chunks.")
     header: list[str] = Field(description="The names of the file's columns, made unique.")
     columns: dict[str, str] = Field(description="Column name → record field, by API name.")
     unmapped_columns: list[str]

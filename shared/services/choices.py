@@ -20,7 +20,11 @@ from shared.errors import UploadRejected
 AS_PROFILE = "as the profile has it"
 """The evidence of what a profile decided."""
 
+AS_GIVEN = "given by the caller"
+"""The evidence of what the caller decided."""
+
 _MOST_TOLD = 5
+_MOST_COLUMNS_TOLD = 20
 _SHOWN_CHARACTERS = 100
 
 
@@ -82,6 +86,20 @@ class Choices:
         return _completed(
             self.options, profile, header, Decision(subject="profile", choice=profile.name, evidence=evidence)
         )
+
+
+def told_choices(options: UploadOptions) -> list[Decision]:
+    """What the caller chose and no reading of the file tells, for people who see the result alone."""
+    given = [("time zone", options.time_zone), ("identity", options.identity), ("mapping", _shown_mapping(options))]
+    defaults = [(f"default of {name}", text[:_SHOWN_CHARACTERS]) for name, text in options.defaults.items()]
+    return [Decision(subject=about, choice=text, evidence=AS_GIVEN) for about, text in [*given, *defaults] if text]
+
+
+def _shown_mapping(options: UploadOptions) -> str:
+    columns = [*options.mapping.items()]
+    shown = [f"“{name[:_SHOWN_CHARACTERS]}” is {field or 'an attribute'}" for name, field in columns]
+    more = [f"and {len(columns) - _MOST_COLUMNS_TOLD:,} more"] if len(columns) > _MOST_COLUMNS_TOLD else []
+    return "; ".join([*shown[:_MOST_COLUMNS_TOLD], *more])
 
 
 def given_fields(choices: FileChoices) -> dict[str, str | None]:

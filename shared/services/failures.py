@@ -7,7 +7,9 @@ import re
 import uuid
 from typing import Any
 
-from shared.domain.upload import Failure
+from shared.domain.problems import file_problem
+from shared.domain.upload import Failure, UploadOptions
+from shared.errors import UploadRejected
 
 INTERNAL_ERROR = "internal_error"
 """The code of a failure that the file is not to blame for."""
@@ -17,6 +19,11 @@ _OUR_FAULT = (
     "the file again with deduplication adds the rest."
 )
 _REJECTED = re.compile(r"(?P<code>[a-z_0-9]+): (?P<message>.+)\Z", re.DOTALL)
+
+
+def too_many_errors(options: UploadOptions) -> UploadRejected:
+    """The end of an import that `max_errors` stops."""
+    return UploadRejected(file_problem("file_too_many_errors", limit=options.max_errors), code="file_too_many_errors")
 
 
 def failure_of(error: dict[str, Any]) -> Failure:

@@ -10,10 +10,10 @@ from itertools import chain
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
-from shared.domain.problems import file_problem
 from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN, RefusedRow, guard_formula
 from shared.domain.upload import Failure, Totals, Upload, UploadState
 from shared.errors import AccountingError
+from shared.services.failures import too_many_errors
 from shared.services.ports import Clock, JobQueue, Objects, Records, Uploads
 from shared.services.quality_report import write_quality_report
 
@@ -23,7 +23,8 @@ def finish_import(
 ) -> Totals:
     """Settle an upload whose chunks are all in. Harmless when repeated.
 
-    Raises AccountingError when the ledger does not hold every record that planning counted.
+    Raises AccountingError when the ledger does not hold every record that planning counted, and UploadRejected where
+    planning found that it has to stop.
     """
     if not upload.state.ended:
         totals = _settled(upload, records)
@@ -50,6 +51,8 @@ def finish_import(
 def _settled(upload: Upload, records: Records) -> Totals:
     ledger = records.ledger(upload.tenant_id, upload.upload_id)
     plan = upload.plan
+    if plan and plan.stopped:
+        raise too_many_errors(upload.options)
     if plan is None or (ledger.chunks, ledger.totals.processed) != (plan.chunks, plan.records):
         raise AccountingError(
             f"the ledger has {ledger.chunks} chunks and {ledger.totals.processed} records of upload "
@@ -77,7 +80,6 @@ def fail_import(
         planned = upload.plan.records if upload.plan else 0
         key, refused = write_refused_rows(upload, objects)
         totals = loaded.model_copy(update={"records": planned, "refused": refused})
-        failure = _too_many_errors(upload, refused, failure) or failure
         failed = _event(upload, AuditAct.IMPORT_FAILED, clock(), totals, **failure.model_dump(by_alias=True))
         ending = {"failure": failure, "totals": totals}
         report = write_quality_report(upload.model_copy(update={"state": UploadState.FAILED, **ending}), objects)
@@ -92,15 +94,6 @@ def fail_import(
         )
     queue.release(upload.upload_id)
     return upload.failure or failure
-
-
-def _too_many_errors(upload: Upload, refused: int, failure: Failure) -> Failure | None:
-    """The failure of an import that `max_errors` stopped: of what a chunk says the Map state passes nothing on."""
-    limit = upload.options.max_errors
-    if limit is None or refused <= limit:
-        return None
-    message = file_problem("file_too_many_errors", limit=limit)
-    return failure.model_copy(update={"code": "file_too_many_errors", "message": message})
 
 
 def write_refused_rows(upload: Upload, objects: Objects) -> tuple[str | None, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -12,13 +12,15 @@ from shared.columnar.quality import quality_of
 from shared.columnar.reader import TableReader
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.headers import unnamed
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import file_problem
 from shared.domain.profile import Profile, ProfileContent
 from shared.domain.record import api_name
 from shared.domain.upload import Decision, FileChoices, PlanSummary, Upload, UploadState
 from shared.errors import RequestRefused, UploadRejected
-from shared.services.choices import Choices
+from shared.services.choices import Choices, told_choices
+from shared.services.failures import too_many_errors
 from shared.services.load_chunk import keep_findings, read_chunk
 from shared.services.ports import Clock, Objects, Profiles, Uploads
 from shared.services.profiles import save_profile
@@ -39,9 +41,9 @@ def plan_import(
         started = AuditEvent(at=clock(), event=AuditAct.IMPORT_STARTED, correlation_id=upload.correlation_id)
         upload = uploads.move(upload, UploadState.PLANNING, started)
         draft = make_plan(upload, objects, chunk_bytes, profiles.all(upload.tenant_id))
+        if upload.options.on_error == "abort" or upload.options.max_errors is not None:
+            draft = read_ahead(upload, draft, objects)
         _write(draft, objects)
-        if upload.options.on_error == "abort":
-            _read_whole(upload, draft, objects)
         saved = _save_profile(upload, draft, profiles, clock)
         summary = draft.summary.model_copy(update={"decisions": [*draft.summary.decisions, *saved]})
         planned = AuditEvent(
@@ -55,6 +57,8 @@ def plan_import(
         objects.keys(object_keys.refused_prefix(upload.tenant_id, upload.upload_id))
     ):
         raise UploadRejected(file_problem("file_has_refused_rows"), code="file_has_refused_rows")
+    if summary.stopped and not summary.chunks:
+        raise too_many_errors(upload.options)
     return summary
 
 
@@ -101,7 +105,7 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int, profiles: Iter
         records=survey.records,
         chunks=len(survey.chunks),
     )
-    decisions = [*chosen.decisions, *survey.decisions, *_choices(upload), *styles.decisions]
+    decisions = [*chosen.decisions, *survey.decisions, *told_choices(upload.options), *styles.decisions]
     return DraftPlan(plan, survey.chunks, _summary(plan, decisions), _found(survey, styles.shown))
 
 
@@ -136,17 +140,34 @@ def _save_profile(upload: Upload, draft: DraftPlan, profiles: Profiles, clock: C
     return [Decision(subject="saved profile", choice=name, evidence="asked for by the caller")]
 
 
-def _choices(upload: Upload) -> list[Decision]:
-    zone = upload.options.time_zone
-    return [Decision(subject="time zone", choice=zone, evidence="given by the caller")] if zone else []
+def read_ahead(upload: Upload, draft: DraftPlan, objects: Objects) -> DraftPlan:
+    """Read the records before the first one is loaded, and keep what is found.
 
-
-def _read_whole(upload: Upload, draft: DraftPlan, objects: Objects) -> None:
-    """Read every record before the first one is loaded, and keep what is found."""
+    Returns the plan, without the chunks from the one on in which more rows than `max_errors` are refused: chunks are
+    loaded side by side, and where an import stops must not hang on which of them is the fastest. With `abort` all are
+    read, for all that is refused to be told.
+    """
+    most = None if draft.plan.options.on_error == "abort" else draft.plan.options.max_errors
     reader = TableReader(draft.plan, upload.created_at)
+    refused = 0
     for chunk in draft.chunks:
         reads = [*read_chunk(chunk, reader, objects)]
         keep_findings(reads, quality_of(reads, draft.plan), chunk, draft.plan, objects)
+        refused += sum(len(read.refused) for read in reads)
+        if most is not None and refused > most:
+            return _stopped_before(chunk, draft)
+    return draft
+
+
+def _stopped_before(chunk: Chunk, draft: DraftPlan) -> DraftPlan:
+    """The plan without this chunk and those behind it; its records stay those of the file."""
+    kept = [other for other in draft.chunks if other.index < chunk.index]
+    return replace(
+        draft,
+        plan=draft.plan.model_copy(update={"chunks": len(kept)}),
+        chunks=kept,
+        summary=draft.summary.model_copy(update={"chunks": len(kept), "stopped": True}),
+    )
 
 
 def _write(draft: DraftPlan, objects: Objects) -> None:
@@ -159,7 +180,7 @@ def _write(draft: DraftPlan, objects: Objects) -> None:
 
 def _summary(plan: ImportPlan, decisions: list[Decision]) -> PlanSummary:
     names = [
-        plan.attribute_names.get(position) or header.strip() or f"Column {position + 1}"
+        plan.attribute_names.get(position) or header.strip() or unnamed(position)
         for position, header in enumerate(plan.header)
     ]
     return PlanSummary(

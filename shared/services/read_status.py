@@ -29,6 +29,10 @@ _CHARACTERS_SHOWN = (10_000, 1_000, 50)
 _CELLS_SHOWN = 1_000
 """Of a row that is too long: ever fewer characters of a cell, until it fits."""
 
+_SAMPLE_ROWS = 5
+_SAMPLE_ERRORS = 20
+_SAMPLE_CHARACTERS = 200
+
 _MESSAGES = {
     UploadState.AWAITING_UPLOAD: "Waiting for the file.",
     UploadState.SCANNING: "The file has arrived and is being checked.",
@@ -70,7 +74,8 @@ def show_upload(upload: Upload) -> dict[str, Any]:
 
 def _message(upload: Upload) -> str:
     if upload.failure:
-        return upload.failure.message
+        dry = " This was a dry run: no record was written." if upload.options.dry_run else ""
+        return upload.failure.message + dry
     totals = upload.totals
     if totals is None:
         return _MESSAGES[upload.state]
@@ -132,6 +137,15 @@ def refused_rows(upload: Upload, limit: int, cursor: str | None, objects: Object
             offset += len(line)
             items.append(shown)
     return Page(items, None)
+
+
+def sample_of_errors(upload: Upload, objects: Objects) -> list[dict[str, Any]]:
+    """What is wrong with the first refused rows, for the status of an upload that has ended; none before."""
+    if upload.refused_rows_key is None:
+        return []
+    rows = refused_rows(upload, _SAMPLE_ROWS, None, objects).items
+    errors = [error for row in rows for error in row["errors"]][:_SAMPLE_ERRORS]
+    return [error | {"value": error["value"] and _cut(error["value"], _SAMPLE_CHARACTERS)} for error in errors]
 
 
 def _refused_row(line: bytes) -> RefusedRow:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
 from typing import BinaryIO
 
 from shared.domain.file_choices import MAX_HEADER_CHARACTERS
+from shared.domain.headers import is_added_by_us
 from shared.domain.plan import Dialect
 from shared.domain.problems import FileProblem, file_refusal
 from shared.domain.profile import Profile
+from shared.domain.refused import unguard_formula
 from shared.domain.upload import Decision, SourceObject
 from shared.errors import UploadRejected
 from shared.formats.compression import is_gzip
@@ -123,6 +125,8 @@ def find_header(records: Iterable[TextRecord], choices: Choices) -> TableStart:
         raise rejected(start)
     if sum(map(len, start.header.cells)) > MAX_HEADER_CHARACTERS:
         raise rejected(file_refusal("file_header_unreadable", line=start.header.line))
+    if any(map(is_added_by_us, start.header.cells)):  # a download of ours, whose cells were guarded
+        return replace(start, header=start.header._replace(cells=[*map(unguard_formula, start.header.cells)]))
     return start
 
 

@@ -143,7 +143,15 @@ def test_a_made_up_cursor_is_refused(person: Person) -> None:
     assert person.client.refused_rows(upload_id, cursor="0:99999")["refusedRows"] == []
 
 
-@pytest.mark.parametrize("limit", ["0", "201", "-1", "x", "1.5", "²", "9" * 400])
+def test_an_empty_cursor_is_the_first_page(person: Person) -> None:
+    """A form that has none yet sends it so; every listing takes it alike."""
+    upload_id = person.import_file(csv_bytes([["never", "Press 1", "", "", "", ""]]))["uploadId"]
+    assert len(person.client.refused_rows(upload_id, cursor="")["refusedRows"]) == 1
+    assert person.client.history(limit=1, cursor="")["uploads"]
+    assert person.client.audit(upload_id, cursor="")["events"]
+
+
+@pytest.mark.parametrize("limit", ["0", "201", "-1", "x", "1.5", "²", "9" * 400, "0000000019", "1".zfill(5000)])
 def test_an_odd_limit_is_refused(stack: dict[str, Any], token: Callable[..., str], limit: str) -> None:
     """With the bounds in the sentence."""
     headers = {"Authorization": f"Bearer {token()}"}

@@ -42,6 +42,7 @@ def test_a_dry_run_tells_what_the_run_then_does(person: Person, query: Query) ->
     assert stored(query, person) == 10
     done = person.import_file(data)
     assert outcome(tried) == outcome(done) == (3000, 2988, 10, 2)
+    assert [error["row"] for error in done["errors"]] == [3, 1502]
     refused = [person.client.refused_rows(one["uploadId"])["refusedRows"] for one in (tried, done)]
     assert refused[0] == refused[1] != []
 
@@ -55,6 +56,8 @@ def test_abort_leaves_nothing_of_a_file_with_a_refused_row(person: Person, query
     }  # fmt: skip
     assert len(person.client.refused_rows(upload["uploadId"])["refusedRows"]) == 2
     assert stored(query, person) == 0
+    limited = person.import_file(csv_bytes(with_flaws(3000)), on_error="abort", max_errors=0)
+    assert (limited["failure"]["code"], outcome(limited)) == ("file_has_refused_rows", (3000, 0, 0, 2))
     assert outcome(person.import_file(csv_bytes(rows(3000)), on_error="abort")) == (3000, 3000, 0, 0)
 
 
@@ -73,6 +76,25 @@ def test_too_many_errors_stop_an_import(person: Person, query: Query) -> None:
     assert progress["unprocessedRecords"] == records - imported - duplicates - refused > 0
     [listed] = person.client.history(limit=1)["uploads"]
     assert listed["totals"]["unprocessed"] == progress["unprocessedRecords"]
+
+
+def test_an_import_that_stops_does_so_where_its_dry_run_did(person: Person, query: Query) -> None:
+    """Also where no chunk has too many refused rows by itself, and chunks are loaded at the same time."""
+    table = rows(6000)
+    for row in table[::200]:
+        row[4] = "101"
+    data = csv_bytes(table)
+    tried, done = (person.import_file(data, max_errors=12, dry_run=dry) for dry in (True, False))
+    assert (done["status"], done["failure"]["code"]) == ("failed", "file_too_many_errors")
+    assert tried["totals"] == done["totals"]
+    records, imported, duplicates, refused = outcome(done)
+    assert (records, duplicates, stored(query, person)) == (6000, 0, imported)
+    assert imported > 0
+    assert refused > 12
+    assert "no record was written" in tried["message"]
+    reports = [person.client.report(one["uploadId"]) for one in (tried, done)]
+    same = [{**one, "failure": 0, "uploadId": 0, "createdAt": 0, "dryRun": 0} for one in reports]
+    assert same[0] == same[1]
 
 
 def test_by_occurrence_tomorrows_export_adds_what_is_new(person: Person, query: Query) -> None:

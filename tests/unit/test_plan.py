@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from shared.domain.upload import SourceObject, Upload, UploadOptions, UploadStat
 from shared.errors import UploadRejected
 from shared.formats.delimited import read_records
 from shared.services.load_chunk import read_chunk
-from shared.services.plan_import import DraftPlan, make_plan
+from shared.services.plan_import import DraftPlan, make_plan, read_ahead
 from shared.services.ports import Objects
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -56,7 +57,11 @@ def planned(data: bytes, chunk_bytes: int = 1 << 20, **options: Any) -> DraftPla
 
 
 def _plan(bucket: OneObject, size: int, chunk_bytes: int, options: dict[str, Any]) -> DraftPlan:
-    upload = Upload(
+    return make_plan(_upload(size, options), cast("Objects", bucket), chunk_bytes)
+
+
+def _upload(size: int, options: dict[str, Any]) -> Upload:
+    return Upload(
         tenant_id="t",
         upload_id="u",
         created_at=NOW,
@@ -71,7 +76,6 @@ def _plan(bucket: OneObject, size: int, chunk_bytes: int, options: dict[str, Any
         options=UploadOptions(work_unit_id="w", **{"import_type": "csv"} | options),
         source=SourceObject(key="k", version_id="v1", etag="e", size=size),
     )
-    return make_plan(upload, cast("Objects", bucket), chunk_bytes)
 
 
 @dataclass(frozen=True)
@@ -150,8 +154,43 @@ def test_the_decisions_are_told_with_their_evidence() -> None:
     assert draft.summary.unmapped_columns == ["Farbe"]
 
 
+def test_what_the_caller_chose_is_told() -> None:
+    """Nobody else can know it who reads the report, and not only what a profile chose."""
+    draft = planned(
+        b"Wann,Farbe,goodParts\n2026-03-01T00:00:00Z,rot,5\n",
+        identity="occurrence",
+        mapping={"Wann": "timestamp", "goodParts": None},
+        defaults={"machineName": "Press 1"},
+    )
+    told = {d.subject: d.choice for d in draft.summary.decisions if d.evidence == "given by the caller"}
+    assert told == {
+        "identity": "occurrence",
+        "mapping": "“Wann” is timestamp; “goodParts” is an attribute",
+        "default of machineName": "Press 1",
+    }
+
+
+def test_a_mapping_of_many_columns_is_told_in_short() -> None:
+    """What is told of a file is kept in a table's item, and a mapping may name thousands of columns."""
+    names = [f"c{n}" for n in range(5000)]
+    data = ",".join(["timestamp,machineName", *names]) + "\n2026-03-01T00:00:00Z,m" + ",1" * 5000 + "\n"
+    [mapping] = [
+        d for d in planned(data.encode(), mapping=dict.fromkeys(names)).summary.decisions if d.subject == "mapping"
+    ]
+    assert mapping.choice.endswith("; and 4,980 more")
+
+
 HEADER = "timestamp,machineName,note\n"
 GOOD = "2026-03-01T00:00:00Z,m,x"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_headers_of_our_download_are_as_they_were_before_it(encoding: str) -> None:
+    """The download guards them as it guards cells; the rows that come back keep their attributes' names."""
+    data = "linefeed:row,timestamp,machineName,'=a,'+b,'c\n2,2026-03-01T00:00:00Z,m,'=1,'+x,'y\n"
+    read = read_file(data.encode(encoding))
+    assert read.draft.summary.unmapped_columns == ["=a", "+b", "'c"]
+    assert json.loads(read.rows[2]["attributes"]) == {"=a": "=1", "+b": "+x", "'c": "'y"}
 
 
 def test_a_row_that_may_have_shifted_is_refused() -> None:
@@ -192,6 +231,29 @@ def test_a_file_without_a_table_is_rejected(data: bytes, code: str) -> None:
     with pytest.raises(UploadRejected) as rejection:
         planned(data)
     assert rejection.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("options", "kept", "found"),
+    [
+        ({"max_errors": 5}, 5, 5),
+        ({"max_errors": 3}, 3, 4),
+        ({"max_errors": 1}, 1, 2),
+        ({"max_errors": 0}, 0, 1),
+        ({"max_errors": 0, "on_error": "abort"}, 5, 5),
+    ],
+)
+def test_where_an_import_stops_follows_from_the_file(options: dict[str, Any], kept: int, found: int) -> None:
+    """Before the chunk with the first refused row too many; chunks are loaded side by side, and none sees all."""
+    rows = [f"2026-03-01T00:0{n}:00Z,M,{'x' if n % 2 else n}" for n in range(10)]
+    data = "\n".join(["timestamp,machineName,goodParts", *rows, ""]).encode()
+    bucket = OneObject(data)
+    draft = _plan(bucket, len(data), 50, options)
+    assert [chunk.records for chunk in draft.chunks] == [2] * 5
+    ahead = read_ahead(_upload(len(data), options), draft, cast("Objects", bucket))
+    assert (len(ahead.chunks), ahead.plan.chunks, ahead.summary.chunks) == (kept, kept, kept)
+    assert (ahead.summary.stopped, ahead.summary.records) == (kept < 5, 10)
+    assert sum(key.startswith("refused/") for key in bucket.written) == found
 
 
 def test_a_plan_survives_its_way_through_s3() -> None:

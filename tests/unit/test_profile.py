@@ -47,6 +47,15 @@ def test_names_do_not_run_together() -> None:
     assert fingerprint_of(["", "%", *ADDED]) is None
 
 
+def test_a_download_of_refused_rows_is_of_its_files_kind() -> None:
+    """Though it names the columns that had no name, and tells those of one name apart."""
+    header = ["Wann", "", "Wer", "Wert", "Wert", " Wert"]
+    names = ["Wann", "Column 2", "Wer", "Wert", "Wert (2)", "Wert (3)"]
+    assert fingerprint_of([*ADDED, *names]) == fingerprint_of(header) != fingerprint_of(names)
+    assert content(header=[*ADDED, *names]).header == ["Wann", "", "Wer", "Wert", "Wert", "Wert"]
+    assert fingerprint_of([*ADDED, "Wert (2)", "Column 7"]) == fingerprint_of(["Wert (2)", "Column 7"])
+
+
 def test_a_profile_keeps_the_files_own_columns() -> None:
     """Made of a download of refused rows, it is that of the file."""
     assert content(header=[*ADDED, "Wann", ""]).header == ["Wann", ""]

@@ -131,7 +131,7 @@ def test_the_caller_goes_before_the_profile() -> None:
     assert (found.values("reject_parts"), found.values("shift"), found.values("site_name")) == (["5"], ["2"], ["Süd"])
     assert "good_parts" not in found.rows[0]
     assert found.values("quality") == ["0.9"]
-    assert not {"identity", "default of shift"} & found.subjects
+    assert {found.decision(name).evidence for name in ("identity", "default of shift")} == {"given by the caller"}
 
 
 def test_a_field_that_the_caller_gives_otherwise_is_not_mapped_twice() -> None:

@@ -17,7 +17,7 @@ from shared.domain.refused import RefusedRow
 from shared.domain.upload import PlanSummary, Totals, Upload, UploadOptions, UploadState
 from shared.errors import RequestRefused
 from shared.services.ports import Objects
-from shared.services.read_status import refused_rows, show_refused_row, show_upload
+from shared.services.read_status import refused_rows, sample_of_errors, show_refused_row, show_upload
 
 _HEADER = ["timestamp", "machineName", "goodParts"]
 
@@ -92,6 +92,24 @@ def test_pages_follow_each_other_over_the_chunks() -> None:
     """Each row comes once."""
     objects = _store([_row(2, "a"), _row(3, "b")], [_row(7, "c")], [_row(8, "d"), _row(9, "e")])
     assert _pages(objects, 2) == [[2, 3], [7, 8], [9]]
+
+
+def test_the_status_has_a_bounded_sample_of_what_is_wrong() -> None:
+    """Of the first rows, in the shape that errors have everywhere, with long values cut; none while it is running."""
+    broken = RefusedRow(row=3, cells=["a"], errors=[row_problem("required", field="x", value="y" * 9_000)] * 30)
+    objects = _store([_row(2, "a"), broken], [_row(n, "b") for n in range(4, 100)])
+    assert sample_of_errors(an_upload(), objects) == []
+    sample = sample_of_errors(an_upload().model_copy(update={"refused_rows_key": "k"}), objects)
+    assert sample[0] == {
+        "row": 2,
+        "field": "goodParts",
+        "value": None,
+        "code": "required",
+        "error": "A value is required here",
+        "severity": "error",
+    }
+    assert len(sample) == 20
+    assert max(len(json.dumps(error)) for error in sample) < 500
 
 
 def test_a_page_of_long_rows_is_shorter_than_asked_for() -> None:

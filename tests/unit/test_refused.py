@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from shared.domain.refused import guard_formula, unguard_formula
 
 
-@given(st.text() | st.text(alphabet="'=+-@\t\r1.,a", max_size=6))
+@given(st.text() | st.text(alphabet="'=+-@\t\r\n\uff1d\uff20 1.,a", max_size=6))
 def test_what_was_guarded_comes_back(cell: str) -> None:
     """Whatever it is, apostrophes of its own included."""
     assert unguard_formula(guard_formula(cell)) == cell
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "'=1"])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "'=1", "\n=1", "\uff1d1+1"]
+)
 def test_what_a_spreadsheet_would_run_is_guarded(cell: str) -> None:
     """It starts with an apostrophe."""
     assert guard_formula(cell) == f"'{cell}"

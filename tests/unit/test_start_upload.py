@@ -43,3 +43,22 @@ def test_options_are_as_small_as_what_is_kept_of_an_upload() -> None:
     assert len(_read(mapping={f"column {n}": None for n in range(1000)}).mapping) == 1000
     with pytest.raises(ValidationError, match="too long"):
         _read(mapping={f"column {n}": None for n in range(5000)})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"maxErrors": 10**50},  # no table's number
+        {"timeZone": "localtime"},  # the machine's own
+        {"timeZone": "Factory"},
+        {"encoding": "klingon"},
+        {"encoding": "base64"},
+        {"encoding": "a\x00b"},
+        {"mapping": {"Good parts": "goodParts", "good_parts": None}},  # one column, two answers
+    ],
+)
+def test_an_option_that_no_import_could_follow_is_refused(options: dict[str, Any]) -> None:
+    """Before any byte is sent."""
+    with pytest.raises(ValidationError) as caught:
+        _read(**options)
+    assert [error["loc"] for error in caught.value.errors()] == [tuple(options)]
