@@ -22,6 +22,11 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 MAX_LINE_BYTES = 1 << 20
 """No record of a table is a megabyte long; a longer line is another kind of file, or a hostile one."""
 
+LONGEST_CELL = 131_072
+"""In characters; what the csv module takes. A cell goes on so long where the quote that should end it is missing."""
+
+CELL_TOO_LONG = f"a cell has more than {LONGEST_CELL:,} characters"
+
 _UTF8_MARK = b"\xef\xbb\xbf"
 _SAMPLE_RECORDS = 200
 _HEADER_RECORDS = 50
@@ -91,7 +96,9 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[TextRecord]:
 
 def _why(error: csv.Error) -> str:
     text = str(error)
-    if "unexpected end of data" in text or "field larger" in text:
+    if "field larger" in text:
+        return f"{CELL_TOO_LONG}; maybe a quoted one is opened and never closed"
+    if "unexpected end of data" in text:
         return "a quoted cell is opened and never closed"
     if "expected after" in text:
         return "text stands behind a closing quote; a quote inside a quoted cell must be doubled"

@@ -7,25 +7,23 @@ lone CR. All other text goes through `read_records`.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
+from io import BytesIO, StringIO
 
 import polars as pl
 
 from shared.domain.plan import Dialect
-from shared.formats.delimited import TextRecord, read_records
+from shared.formats.delimited import CELL_TOO_LONG, LONGEST_CELL, TextRecord, read_records
 
 ROW = "row"
 """The column of a table that has the line on which a record starts."""
 
 SPACES = "".join(letter for letter in map(chr, range(0x3001)) if letter.isspace())
 """What `str.isspace` takes for space, so that all ways agree on which cell is blank."""
-
-_LONGEST_CELL = 131_072
-"""What the csv module takes; a longer cell is for the strict way to refuse."""
 
 _LONGEST_LINE = 1 << 20
 _MARK = b"\xef\xbb\xbf"
@@ -39,7 +37,8 @@ class Shape:
     but for the empty cell behind a `trailing` delimiter, which every record of such a file has.
 
     In a `numbered` file, which is one that we staged, each record has the row that it comes from in front; a negative
-    number marks one that could not be cut into cells, with the reason and the raw text behind it.
+    number marks one that could not be cut into cells, with the reason and the raw text behind it, in pieces that are
+    no longer than a cell may be.
     """
 
     columns: int
@@ -108,20 +107,40 @@ def read_table(data: bytes, dialect: Dialect, shape: Shape, *, line: int = 1) ->
 def cut_table(frame: pl.DataFrame, columns: int) -> TextTable:
     """The table of a frame, which has its columns, but may have more of them and blank records.
 
-    A record with something in the columns behind the last one is odd.
+    A record with something in the columns behind the last one is odd, and so is one with a cell that is too long to
+    be staged.
     """
-    filled = without_blanks(frame)
+    filled, unfit = _without_long_cells(without_blanks(frame))
     kept = filled.columns[: columns + 1]
     surplus = filled.columns[columns + 1 :]
     if not surplus:
-        return TextTable(filled, [])
-    too_long = (
+        return TextTable(filled, unfit)
+    too_many = (
         filled.select(pl.any_horizontal(pl.col(surplus).str.strip_chars_start(SPACES) != ""))
         .to_series()
         .fill_null(False)
     )
-    odd = [_without_end(record) for record in TextTable(filled.filter(too_long), []).in_order()]
-    return TextTable(filled.filter(~too_long).select(kept), odd)
+    odd = [_without_end(record) for record in TextTable(filled.filter(too_many), []).in_order()]
+    return TextTable(filled.filter(~too_many).select(kept), [*unfit, *odd])
+
+
+def _without_long_cells(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[TextRecord]]:
+    """The records whose cells the csv module takes; and the others, malformed as in a text file, with their text."""
+    cells = pl.exclude(ROW)
+    if (frame.select(pl.max_horizontal(cells.str.len_bytes().max())).item() or 0) <= LONGEST_CELL:
+        return frame, []
+    long = pl.any_horizontal(cells.str.len_chars() > LONGEST_CELL).fill_null(value=False)
+    odd = [
+        TextRecord(record.line, 0, [_as_line(record.cells)], CELL_TOO_LONG)
+        for record in TextTable(frame.filter(long), []).in_order()
+    ]
+    return frame.filter(~long), odd
+
+
+def _as_line(cells: list[str]) -> str:
+    out = StringIO()
+    csv.writer(out, lineterminator="").writerow(cells)
+    return out.getvalue()
 
 
 def _without_end(record: TextRecord) -> TextRecord:
@@ -169,7 +188,7 @@ def _plain_table(text: bytes, skeleton: bytes, delimiter: str, shape: Shape, lin
     physical = shape.columns + shape.numbered
     frame = _read_csv(text, delimiter, physical + 1, quoted=quoted)
     longest, held = _cell_bytes(frame)
-    if longest > _LONGEST_CELL:
+    if longest > LONGEST_CELL:  # for the strict way to refuse
         return None
     if quoted and b'""' in text:
         frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
@@ -279,7 +298,7 @@ def _odd_record(row: int, cells: list[str], shape: Shape) -> TextRecord:
 
 def _staged_record(cells: list[str]) -> TextRecord:
     row = int(cells[0])
-    return TextRecord(row, 0, cells[1:]) if row > 0 else TextRecord(-row, 0, [cells[2]], malformed=cells[1])
+    return TextRecord(row, 0, cells[1:]) if row > 0 else TextRecord(-row, 0, ["".join(cells[2:])], malformed=cells[1])
 
 
 def _strict_table(records: Iterable[TextRecord], shape: Shape) -> TextTable:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from shared.domain.plan import Chunk, Dialect
-from shared.formats.delimited import TextRecord
+from shared.formats.delimited import LONGEST_CELL, TextRecord
 from shared.formats.tables import ROW, TextTable
 from shared.services.ports import Objects
 
@@ -55,6 +55,11 @@ def _pieces(frame: pl.DataFrame, size: int) -> Iterator[pl.DataFrame]:
     return frame.iter_slices(max(1, frame.height * size // max(1, int(frame.estimated_size()))))
 
 
+def _short_pieces(text: str) -> list[str]:
+    """The text in pieces that are read back: what lacks a closing quote is longer than a cell may be."""
+    return [text[start : start + LONGEST_CELL] for start in range(0, len(text), LONGEST_CELL)] or [""]
+
+
 class _Parts:
     def __init__(self, objects: Objects, prefix: str, size: int) -> None:
         self._objects = objects
@@ -96,8 +101,10 @@ class _Part:
 
     def add(self, record: TextRecord) -> None:
         """Add a record."""
-        marks = [-record.line, record.malformed] if record.malformed else [record.line]
-        self._writer.writerow([*marks, *record.cells])
+        if record.malformed:
+            self._writer.writerow([-record.line, record.malformed, *_short_pieces(record.cells[0])])
+        else:
+            self._writer.writerow([record.line, *record.cells])
         self.first_line = self.first_line or record.line
         self.records += 1
 

@@ -211,6 +211,22 @@ def test_a_malformed_row_is_refused_and_the_next_is_read() -> None:
     assert refusals(f'{HEADER}2026-03-01T00:00:00Z,"m"x,y\n{GOOD}\n'.encode()) == [(2, "row_malformed")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_quote_that_is_never_closed_ends_where_no_cell_goes_on(encoding: str) -> None:
+    """Whether the file is cut or staged: what it swallowed is one refused row, and the rows behind it are read."""
+    torn = '2026-03-01T00:00:00Z,m,"x\n' + f"{GOOD}\n" * 6000
+    found = read_file(f"{HEADER}{GOOD}\n{torn}".encode(encoding))
+    assert found.refused == [(3, "row_malformed")]
+    assert (min(found.rows), max(found.rows)) == (2, 6003)
+
+
+def test_a_text_in_json_that_is_too_long_is_refused_alone() -> None:
+    """The record before it goes in."""
+    records = [{"timestamp": "2026-03-01T00:00:00Z", "machineName": "m", "note": note} for note in ("x", "y" * 200_000)]
+    found = read_file("\n".join(map(json.dumps, records)).encode(), import_type="json")
+    assert (list(found.rows), found.refused) == ([1], [(2, "row_malformed")])
+
+
 def test_blank_lines_are_no_records() -> None:
     """Neither empty lines nor rows of empty cells."""
     draft = planned(f"\n{HEADER}\n{GOOD}\n,,\n\n".encode())

@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.formats.delimited import TextRecord
+from shared.formats.delimited import LONGEST_CELL, TextRecord
 from shared.formats.tables import ROW, Shape, TextTable, cut_table, read_table
 from shared.services.ports import Objects
 from shared.services.staging import STAGED_DIALECT, stage, stage_tables
@@ -87,3 +87,29 @@ def test_records_and_tables_are_staged_alike(rows: list[list[str]]) -> None:
             ]
         )
     assert both[0] == both[1]
+
+
+LONG = 'x"\n,' * LONGEST_CELL
+
+
+def staged_and_read(table: TextTable) -> list[TextRecord]:
+    memory = Memory()
+    chunks = list(stage_tables([table], cast("Objects", memory), prefix="p/", part_bytes=1 << 20))
+    shape = Shape(columns=COLUMNS, fewest=1, numbered=True)
+    tables = [read_table(memory.parts[str(chunk.part)], STAGED_DIALECT, shape) for chunk in chunks]
+    return [record for table in tables for record in table.in_order()]
+
+
+def test_a_torn_record_comes_back_however_long_it_is() -> None:
+    """A quote that is never closed swallows more than a cell may hold."""
+    torn = TextRecord(5, 0, [LONG], "torn")
+    assert staged_and_read(TextTable(frame_of([]).drop(str(COLUMNS)), [torn])) == [torn]
+
+
+def test_a_record_with_a_cell_that_is_too_long_is_malformed() -> None:
+    """JSON and workbooks may bring one; its neighbours are read."""
+    rows = [["a", "b", "c", ""], ["a", LONG, "c", ""], ["é" * LONGEST_CELL, "b", "c", ""]]
+    first, long, last = staged_and_read(cut_table(frame_of(rows), COLUMNS))
+    assert (first.cells, last.cells) == (rows[0][:COLUMNS], rows[2][:COLUMNS])
+    assert (long.line, long.malformed) == (8, "a cell has more than 131,072 characters")
+    assert long.cells == ['a,"' + LONG.replace('"', '""') + '",c,']
