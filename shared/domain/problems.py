@@ -62,7 +62,10 @@ ROW_PROBLEMS: dict[str, str] = {
         "The dates of this column are read {order}, and this one cannot be; write it like 2026-03-01T14:30:00+01:00"
     ),
     "timestamp_two_digit_year": "The year has two digits, so the date cannot be read without guessing; write all four",
-    "timestamp_out_of_range": "The year must be between {first} and {last}",
+    "timestamp_out_of_range": (
+        "The year must be between {first} and {last}; a spreadsheet makes such dates of a time or a number alone, so "
+        "write the date that was meant"
+    ),
     "timestamp_without_zone": (
         "The timestamp has no time zone; write it like 2026-03-01T14:30:00+01:00, or give timeZone with the upload"
     ),

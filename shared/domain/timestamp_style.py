@@ -16,7 +16,8 @@ half      = "AM" | "PM" | "A.M." | "P.M." in any case, with an hour of 1–12
 offset    = "Z" | "UTC" | "GMT" | sign HH | sign HHMM | sign HH:MM
 ```
 
-Fractions of a second beyond microseconds must be zeros, years lie in 1900–2199. A date alone is midnight where an order
+Fractions of a second beyond microseconds must be zeros, years lie in 1970–2199: earlier ones are what spreadsheets and
+databases make of a time, a number or nothing (1900-01-01 01:49, 1905-07-12). A date alone is midnight where an order
 was decided for the column (YMD is one too), and is refused where nothing was decided (order None). Without an offset
 the time is local in the zone that is given for the file.
 """
@@ -35,7 +36,7 @@ from shared.domain.column_evidence import Ambiguity, Tally, is_slip
 from shared.domain.problems import ROW_PROBLEMS, Problem, Severity, refuse
 from shared.domain.upload import DateOrder
 
-_FIRST_YEAR, _LAST_YEAR = 1900, 2199
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
 _ONE_SPACE = str.maketrans({"\u00a0": " ", "\u2009": " ", "\u202f": " "})
 _OFFSET = r"(?P<offset>[Zz]|UTC|GMT|[+-]\d\d(?::?\d\d)?)"
 _TIME = (

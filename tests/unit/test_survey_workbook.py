@@ -128,6 +128,13 @@ def test_what_is_no_number_is_refused_where_one_belongs() -> None:
     assert [row for row, _ in found.refused] == [2, 3, 4, 5]
 
 
+def test_what_excel_makes_of_a_time_or_a_year_is_no_timestamp() -> None:
+    """A time past midnight and the number of a year, both shown as dates."""
+    moments = [datetime(1900, 1, 1, 1, 49), date(1905, 7, 12), time(6, 30)]  # noqa: DTZ001
+    found = read(workbook(HEADER, *([moment, *GOOD[1:]] for moment in moments)))
+    assert found.refused == [(2, "timestamp_out_of_range"), (3, "timestamp_out_of_range"), (4, "timestamp_unreadable")]
+
+
 def test_columns_of_no_field_are_kept() -> None:
     """Whole numbers without a decimal point."""
     found = read(workbook([*HEADER, "Mold", "OK"], [*GOOD, 4711, True]))
