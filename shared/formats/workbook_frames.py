@@ -150,8 +150,12 @@ def _text(cell: Any) -> str:
 
 
 def _duration(value: timedelta) -> str:
-    hours, rest = divmod(value, timedelta(hours=1))
-    return f"{hours}:{rest // timedelta(minutes=1):02}:{rest % timedelta(minutes=1) / timedelta(seconds=1):02.0f}"
+    """Hours, minutes and seconds to the millisecond, as Excel shows them; the rest is the noise of a double."""
+    milliseconds = round(abs(value) / timedelta(milliseconds=1))
+    minutes, rest = divmod(milliseconds, 60_000)
+    fraction = f".{rest % 1000:03}".rstrip("0") if rest % 1000 else ""
+    sign = "-" if value < timedelta(0) < timedelta(milliseconds=milliseconds) else ""
+    return f"{sign}{minutes // 60}:{minutes % 60:02}:{rest // 1000:02}{fraction}"
 
 
 _WRITTEN: dict[type, Callable[[Any], str]] = {

@@ -29,7 +29,7 @@ from shared.formats import workbook_process
 from shared.formats.typed_rows import TypedRows
 from shared.formats.workbook import WorkbookLimits, WorkbookRows, read_workbook
 from tests.golden.excel.build import TABLE, build_ods
-from tests.workbooks import SHEET1, ErrorCode, patch_zip, write_zip, xlsx_of
+from tests.workbooks import SHEET1, Cell, ErrorCode, patch_zip, write_xlsb, write_zip, xlsx_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "excel"
 LIMITS = WorkbookLimits(memory_bytes=1 << 30, inflated_bytes=256 << 20, seconds=30)
@@ -183,6 +183,15 @@ class TestValues:
         workbook.worksheets[0].append(row)
         workbook.save(path)
         assert rows_of(path) == [tuple(map(as_read, row))]
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [(1.5, "0:00:01.5"), (93599.7, "25:59:59.7"), (-12000, "-3:20:00"), (-0.25, "-0:00:00.25"), (-1e-5, "0:00:00")],
+    )
+    def test_durations_are_kept_to_the_millisecond(self, path: Path, seconds: float, text: str) -> None:
+        """Also below zero, as in a balance of hours; and none has 60 seconds."""
+        cells: dict[tuple[int, int], Cell] = {(0, 0): timedelta(seconds=seconds)}
+        assert rows_of(write_xlsb(path, {"S": cells})) == [(text,)]
 
     def test_number_formats_that_are_no_dates(self, path: Path) -> None:
         """Letters of dates in a number's format make it no date."""
