@@ -179,8 +179,8 @@ def find_delimiter(head: BinaryIO, encoding: str) -> DelimiterChoice:
 
     A line `sep=;` at the start is the file's own word. Otherwise it is the one by which the first records fall into
     the most columns, evenly, and by which some row names the most record fields. A delimiter's weight is the
-    commonest number of cells in a record times the share of records that have it; records that it makes malformed
-    speak against it. A file of one column has none; it is read with a comma.
+    commonest number of cells in a record that it cuts, times the share of records that have it; records that it makes
+    malformed speak against it. A file of one column has none; it is read with a comma.
     """
     start = head.tell()
 
@@ -210,13 +210,22 @@ def _find_delimiter(records_by: Callable[[str], Iterator[TextRecord]]) -> Delimi
         if _names_itself(records[0], delimiter):
             return DelimiterChoice(delimiter, f"line {records[0].line} names it: sep={delimiter}")
         widths = Counter(0 if record.malformed else len(record.cells) for record in records)
-        (width, count), total = widths.most_common(1)[0], widths.total()
+        count, width = _commonest_width(widths)
+        total = widths.total()
         fields = max(recognized_fields(record.cells) for record in records[:_HEADER_RECORDS])
         weight = width * count / total * max(fields, 1)
-        if width > 1 and weight > best_weight:
+        if weight > best_weight:
             best, best_weight = delimiter, weight
             evidence = f"a {name} cuts {count} of the first {total} records into {width} cells each"
     return DelimiterChoice(best, evidence)
+
+
+def _commonest_width(widths: Counter[int]) -> tuple[int, int]:
+    """How many records that are cut at all have the same number of cells, and that number.
+
+    Lines of titles, which are not cut, may be more than the records of a small file.
+    """
+    return max(((count, width) for width, count in widths.items() if width > 1), default=(0, 1))
 
 
 def _names_itself(record: TextRecord, delimiter: str) -> bool:

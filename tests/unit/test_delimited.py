@@ -108,6 +108,14 @@ def test_decimal_commas_do_not_pass_for_a_delimiter() -> None:
     assert "semicolon" in choice.evidence
 
 
+def test_titles_may_be_more_than_the_records() -> None:
+    """A report of one shift has a page of titles, which no delimiter cuts."""
+    titles = "Schichtbericht\nWerk Nord, Halle 3\nStand: 01.03.2026\nErstellt von: MES\n\n"
+    text = titles + "Datum;Maschine;Gutmenge\n01.03.2026 06:00;P1;10,5\n"
+    choice = find_delimiter(io.BytesIO(text.encode()), "utf-8")
+    assert (choice.delimiter, choice.evidence) == (";", "a semicolon cuts 2 of the first 6 records into 3 cells each")
+
+
 def test_a_delimiter_that_breaks_the_quoting_is_not_chosen() -> None:
     """Many of them inside one quoted cell do not outweigh the one between the cells."""
     assert find_delimiter(io.BytesIO(b'"time","machine","note"\n"1","m","\n;;;1"\n'), "utf-8").delimiter == ","
