@@ -108,7 +108,10 @@ class FileEvidence:
                 decisions.append(self._decision("numbers in", position, _written(number.style), number.evidence))
         scales: dict[int, RatioScale] = {}
         for position, ratios in self._ratios.items():
-            scales[position], evidence = ratios.decide(styles[position], options.ratio_scale, usual.ratio_scale)
+            scale = ratios.decide(styles[position], options.ratio_scale, usual.ratio_scale)
+            if isinstance(scale, Ambiguity):
+                return Undecided(position, scale)
+            scales[position], evidence = scale
             decisions.append(self._decision("scale of", position, scales[position], evidence))
         order: DateOrder | None = None
         for position, timestamps in self._timestamps.items():
@@ -192,6 +195,7 @@ def _see_ratios(evidence: RatioEvidence, cells: pl.Series, values: pl.Series) ->
     if len(finite):
         evidence.add(
             small=int(finite.is_between(0, 2, closed="right").sum()),
+            between=int(finite.is_between(1, 2, closed="right").sum()),
             large=int((finite > 2).sum()),  # noqa: PLR2004 (as RatioEvidence has it)
             largest=Decimal(str(finite.max())),
         )

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo
 
-from shared.domain.column_evidence import is_slip
+from shared.domain.column_evidence import Ambiguity, is_slip
 from shared.domain.number_style import DIGITS, PLACES, POINT, NumberStyle, plain_form, read_number, written
 from shared.domain.problems import Problem, refuse
 from shared.domain.timestamp_style import read_timestamp
@@ -114,9 +114,13 @@ def _percent(number: Decimal) -> Decimal:
 
 @dataclass(slots=True)
 class _Sizes:
-    """How many numbers look like fractions of one, how many like percents, and the largest of them all."""
+    """How many numbers look like fractions of one, how many like percents, and the largest of them all.
+
+    `between` of the small ones are above 1, which of fractions only performance is.
+    """
 
     small: int = 0
+    between: int = 0
     large: int = 0
     largest: Decimal = Decimal(0)
 
@@ -125,8 +129,9 @@ class RatioEvidence:
     """What a column of ratios holds, seen cell by cell, to decide its scale for the whole column.
 
     Cells with `%` speak for themselves. Of the others those up to 2 look like fractions of one (performance goes
-    above 1) and the larger ones like percents; the majority decides. Zeros look like both. Cells are counted under
-    either decimal mark, as the column's style may be decided after them.
+    above 1) and the larger ones like percents; the majority decides, and the row of a cell that fits badly is refused.
+    But where fractions stand among percents in more than slips, 1.05 may be either: then the column is ambiguous.
+    Zeros look like both. Cells are counted under either decimal mark, as the column's style may be decided after them.
     """
 
     def __init__(self) -> None:
@@ -142,19 +147,21 @@ class RatioEvidence:
             if plain is not None:
                 number = Decimal(plain)
                 large = number > _LARGEST_SMALL
-                self._count(style, int(number > 0 and not large) * count, int(large) * count, number)
+                small = number > 0 and not large
+                self._count(style, int(small) * count, int(small and number > 1) * count, int(large) * count, number)
 
-    def add(self, *, small: int, large: int, largest: Decimal) -> None:
+    def add(self, *, small: int, between: int, large: int, largest: Decimal) -> None:
         """Count plain cells (digits with at most one point) in bulk.
 
-        `small` are those above 0 and up to 2, `large` those above 2.
+        `small` are those above 0 and up to 2, `between` those of them that are above 1, `large` those above 2.
         """
         for style in _EITHER_STYLE:
-            self._count(style, small, large, largest)
+            self._count(style, small, between, large, largest)
 
-    def _count(self, style: NumberStyle, small: int, large: int, largest: Decimal) -> None:
+    def _count(self, style: NumberStyle, small: int, between: int, large: int, largest: Decimal) -> None:
         sizes = self._sizes[style.decimal]
         sizes.small += small
+        sizes.between += between
         sizes.large += large
         sizes.largest = max(sizes.largest, min(largest, _NO_RATIO))
 
@@ -168,13 +175,17 @@ class RatioEvidence:
 
     def decide(
         self, style: NumberStyle, given: RatioScale | None, usual: RatioScale | None = None
-    ) -> tuple[RatioScale, str]:
+    ) -> tuple[RatioScale, str] | Ambiguity:
         """The scale, given or by the majority of the numbers read in `style`, and the evidence in a sentence.
 
         `usual` is what a profile has; it holds where both scales are seen and neither in slips alone, or none is.
         """
         sizes = self._sizes[style.decimal]
         shown = self.scale(style)
+        if not (given or shown or usual) and 0 < sizes.between < sizes.small < sizes.large:
+            fractions = sizes.small - sizes.between
+            counts = {"fractions": fractions, "percents": sizes.large, "between": sizes.between}
+            return Ambiguity("column_ratio_mixed", {name: str(count) for name, count in counts.items()})
         scale: RatioScale = given or shown or usual or ("percent" if sizes.large > sizes.small else "fraction")
         reason = ""
         if given:

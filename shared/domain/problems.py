@@ -175,6 +175,11 @@ FILE_PROBLEMS: dict[str, str] = {
         "The column “{column}” has dates with the day first: {day_first}, and with the month first: {month_first}. "
         "Write them alike, or give dateOrder (DMY or MDY) with the upload; rows that do not fit are refused then."
     ),
+    "column_ratio_mixed": (
+        "The column “{column}” has values up to 1: {fractions}, as fractions are, values above 2: {percents}, as "
+        "percents are, and values between: {between}, which may be either. Write them alike or with a % sign, or give "
+        "ratioScale (fraction or percent) with the upload; rows that do not fit are refused then."
+    ),
     "json_encoding": "The file is not valid UTF-8 or UTF-16 text (see byte {offset}). Save it as UTF-8.",
     "json_not_records": (
         "The file starts with “{start}”, so it is no JSON. Send an array of records, an object that holds one, or one "

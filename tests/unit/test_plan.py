@@ -227,6 +227,16 @@ def test_a_text_in_json_that_is_too_long_is_refused_alone() -> None:
     assert (list(found.rows), found.refused) == ([1], [(2, "row_malformed")])
 
 
+def test_a_column_of_fractions_and_percents_is_asked_for() -> None:
+    """105 % would go in as 1.05 %; with the scale given, what does not fit is refused."""
+    ratios = ["85", "90", "95", "0.9", "1.05"]
+    data = "timestamp,machineName,performance\n" + "".join(f"2026-03-01T00:00:00Z,m,{ratio}\n" for ratio in ratios)
+    with pytest.raises(UploadRejected, match=r"“performance” has values up to 1: 1, .* ratioScale") as rejection:
+        planned(data.encode())
+    assert rejection.value.code == "column_ratio_mixed"
+    assert refusals(data.encode(), ratio_scale="percent") == [(5, "ratio_ambiguous")]
+
+
 def test_blank_lines_are_no_records() -> None:
     """Neither empty lines nor rows of empty cells."""
     draft = planned(f"\n{HEADER}\n{GOOD}\n,,\n\n".encode())

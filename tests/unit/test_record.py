@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.column_evidence import Ambiguity
 from shared.domain.field_types import RatioEvidence, Reading
 from shared.domain.number_style import POINT, NumberStyle
 from shared.domain.problems import Severity
 from shared.domain.record import ProductionRecord, read_record
+from shared.domain.upload import RatioScale
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 READING = Reading(zone=None, ratio_scale={}, number_style={}, date_order=None, now=NOW)
@@ -216,6 +218,12 @@ def test_oee_is_derived_from_its_parts_where_it_is_not_given() -> None:
     assert read(availability="0.9", performance="0.95").oee_score is None
 
 
+def scale_of(evidence: RatioEvidence, style: NumberStyle, given: RatioScale | None = None) -> str:
+    """The scale, or the code of what stays open."""
+    found = evidence.decide(style, given)
+    return found.code if isinstance(found, Ambiguity) else found[0]
+
+
 @pytest.mark.parametrize(
     ("column", "scale"),
     [
@@ -225,14 +233,18 @@ def test_oee_is_derived_from_its_parts_where_it_is_not_given() -> None:
         (["85", "90", "0.7"], "percent"),
         (["0.85", "0.9", "85"], "fraction"),
         (["", "n/a"], "fraction"),
+        (["85", "90", "1.05"], "percent"),
+        (["85", "90", "95", "0.9", "1.05"], "column_ratio_mixed"),
+        (["85", "0.9", "1.05"], "fraction"),
+        ([*["85"] * 1000, "0.9", "1.05"], "percent"),
     ],
 )
 def test_the_scale_of_ratios_is_decided_for_the_column(column: list[str], scale: str) -> None:
-    """By the majority of its values."""
+    """By the majority of its values; not where 1.05 may be 105 % or 1.05 %."""
     evidence = RatioEvidence()
     for text in column:
         evidence.see(text)
-    assert evidence.decide(POINT, None)[0] == scale
+    assert scale_of(evidence, POINT) == scale
 
 
 def test_a_ratio_that_fits_the_columns_scale_badly_is_refused() -> None:
@@ -286,17 +298,17 @@ def test_the_scale_is_decided_in_the_columns_style(column: list[str], style: Num
     evidence = RatioEvidence()
     for text in column:
         evidence.see(text)
-    assert evidence.decide(style, None)[0] == scale
+    assert scale_of(evidence, style) == scale
 
 
 def test_plain_ratios_may_be_counted_in_bulk_and_a_given_scale_decides() -> None:
     """As the columnar engine does; the caller's word counts more than any evidence."""
     evidence = RatioEvidence()
     evidence.see("0,9", 5)
-    evidence.add(small=2, large=3, largest=Decimal("99.5"))
-    assert evidence.decide(POINT, None) == (
+    evidence.add(small=2, between=1, large=3, largest=Decimal("99.5"))
+    assert evidence.decide(POINT, "percent") == (
         "percent",
-        "2 values of 0 to 2, 3 above, the largest 99.5; cells with % count as such",
+        "2 values of 0 to 2, 3 above, the largest 99.5; cells with % count as such; given by the caller",
     )
-    assert evidence.decide(COMMA, None)[0] == "fraction"
-    assert evidence.decide(POINT, "fraction")[0] == "fraction"
+    assert scale_of(evidence, COMMA) == "fraction"
+    assert scale_of(evidence, POINT, "fraction") == "fraction"
