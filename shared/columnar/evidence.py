@@ -204,17 +204,19 @@ def _see_ratios(evidence: RatioEvidence, cells: pl.Series, values: pl.Series) ->
 
 
 def _see_timestamps(evidence: TimestampEvidence, cells: pl.Series) -> None:
-    """Of texts with a time only the date tells of the order, and a year has few dates."""
+    """Of texts with a time only the date tells of the order, and a year has few dates: one cell of each is looked at."""
     iso = cells.str.contains(_ISO_WITH_TIME)
     plain = cells.filter(iso)
     if len(plain):
         evidence.see(plain[0], len(plain))
     others = cells.filter(~iso)
     if len(others):
-        dates = others.str.replace(_TIME, "${1} 00:00")
-        _see_each(evidence, dates)
+        days = pl.DataFrame({"cell": others, "date": others.str.replace(_TIME, "${1} 00:00")})
+        first = days.group_by("date", maintain_order=True).agg(pl.col("cell").first(), pl.len())
+        for cell, count in first.select("cell", "len").iter_rows():
+            evidence.see(cell, count)
 
 
-def _see_each(evidence: NumberEvidence | RatioEvidence | TimestampEvidence, cells: pl.Series) -> None:
+def _see_each(evidence: NumberEvidence | RatioEvidence, cells: pl.Series) -> None:
     for text, count in cells.value_counts().iter_rows():
         evidence.see(text, count)

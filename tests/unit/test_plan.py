@@ -180,6 +180,17 @@ def test_a_mapping_of_many_columns_is_told_in_short() -> None:
     assert mapping.choice.endswith("; and 4,980 more")
 
 
+def test_a_date_is_told_as_it_stands_in_the_file() -> None:
+    """With its time, so that a person finds it; the first of its kind."""
+    rows = "".join(f"{day}/02/2026 10:{day}:00,m\n" for day in range(20, 29))
+    [told] = [
+        decision.evidence
+        for decision in planned(f"timestamp,machineName\n{rows}".encode(), time_zone="UTC").summary.decisions
+        if decision.subject == "dates in timestamp"
+    ]
+    assert told == "day first: 9 (such as “20/02/2026 10:20:00”)"
+
+
 HEADER = "timestamp,machineName,note\n"
 GOOD = "2026-03-01T00:00:00Z,m,x"
 
