@@ -204,7 +204,7 @@ def _see_ratios(evidence: RatioEvidence, cells: pl.Series, values: pl.Series) ->
 
 
 def _see_timestamps(evidence: TimestampEvidence, cells: pl.Series) -> None:
-    """Of texts with a time only the date tells of the order, and a year has few dates: one cell of each is looked at."""
+    """Of texts with a time only the date tells of the order, and a year has few dates: one cell of each is seen."""
     iso = cells.str.contains(_ISO_WITH_TIME)
     plain = cells.filter(iso)
     if len(plain):

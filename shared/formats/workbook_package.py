@@ -1,7 +1,8 @@
 """A workbook that is a ZIP archive (xlsx, xlsm, xlsb, ods), copied before python-calamine may read it.
 
 The copy holds the parts with cells alone, uncompressed, and no more than the bound: so the parser meets neither a
-lying archive nor a bomb. On the way, error cells (`#DIV/0!`), which it would read as blank, become texts.
+lying archive nor a bomb. On the way, error cells (`#DIV/0!`), which it would read as blank, become texts, and so do
+formulas of an xlsx that nobody has calculated.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ _XLSB_PART = re.compile(_NO_CELLS + r".*\.(?:bin|xml|rels)")
 _ODS_PART = re.compile(r"mimetype|meta-inf/manifest\.xml|content\.xml")
 
 _CELL_OF_ERROR = re.compile(rb"(<(?:[\w.-]+:)?c(?=\s)[^<>]*?\st\s*=\s*)([\"'])e\2")
+_UNCALCULATED = re.compile(
+    rb"<(?P<c>(?P<ns>(?:[\w.-]+:)?)c)(?P<attributes>(?:\s[^<>]*)?)>"
+    rb"(?P<formula><(?P=ns)f\b[^<>]*(?:/>|>[^<]*</(?P=ns)f>))(?:<(?P=ns)v\s*/>|<(?P=ns)v></(?P=ns)v>)?</(?P=c)>"
+)
+_TYPE = re.compile(rb"\st\s*=\s*[\"'](\w+)[\"']")
 _ODS_CELL_OF_ERROR = re.compile(
     rb"<table:table-cell\b([^<>]*)>(?=\s*<text:p>(?:#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A)|Err:\d+)</text:p>)"
 )
@@ -90,16 +96,42 @@ def _inflate(archive: ZipFile, info: ZipInfo, bound: int) -> Parts:
 
 
 def _xlsx_corrected(pieces: Parts) -> Parts:
-    for piece in _cut(_utf8_text(pieces), b"<", behind=0, longest=_MAX_TAG):
-        if b'"e"' in piece or b"'e'" in piece:
-            yield _CELL_OF_ERROR.sub(rb"\1\2str\2", piece)
+    for piece in _cut(_utf8_text(pieces), _last_cell, longest=_MAX_TAG):
+        calculated = _UNCALCULATED.sub(_as_uncalculated, piece) if b"f>" in piece else piece
+        if b'"e"' in calculated or b"'e'" in calculated:
+            yield _CELL_OF_ERROR.sub(rb"\1\2str\2", calculated)
         else:
-            yield piece
+            yield calculated
+
+
+def _last_cell(data: bytes) -> int:
+    """Where the last cell starts, else the last tag."""
+    start = max(len(data) - _MAX_TAG, 0)
+    at = max(data.rfind(mark, start) for mark in (b"<c ", b"<c>", b":c "))
+    return max(data.rfind(b"<", 0, at + 1 or None), 0)
+
+
+def _as_uncalculated(cell: re.Match[bytes]) -> bytes:
+    """A formula without a value, as programs write it that do not calculate, as Excel's error for a value to come.
+
+    One whose value is an empty text is blank and stays so.
+    """
+    kind = _TYPE.search(cell["attributes"])
+    if kind and kind[1] != b"n":
+        return cell[0]
+    opened = b"<" + cell["c"] + _TYPE.sub(b"", cell["attributes"]) + b' t="str">'
+    value = cell["ns"] + b"v>"
+    return opened + cell["formula"] + b"<" + value + b"#GETTING_DATA</" + value + b"</" + cell["c"] + b">"
 
 
 def _ods_corrected(pieces: Parts) -> Parts:
-    for piece in _cut(_utf8_text(pieces), _ODS_ROW_END, behind=len(_ODS_ROW_END), longest=_MAX_ODS_ROW):
+    for piece in _cut(_utf8_text(pieces), _last_ods_row_end, longest=_MAX_ODS_ROW):
         yield _ODS_CELL_OF_ERROR.sub(_ods_text_cell, piece) if b"<text:p>#" in piece or b">Err:" in piece else piece
+
+
+def _last_ods_row_end(data: bytes) -> int:
+    at = data.rfind(_ODS_ROW_END)
+    return len(data) if at < 0 else at + len(_ODS_ROW_END)
 
 
 def _ods_text_cell(tag: re.Match[bytes]) -> bytes:
@@ -120,13 +152,13 @@ def _utf8_text(pieces: Parts) -> Parts:
         yield piece
 
 
-def _cut(pieces: Parts, mark: bytes, *, behind: int, longest: int) -> Parts:
-    """Cut anew, `behind` the last `mark` of a piece, so that nothing of at most `longest` bytes is cut in two."""
+def _cut(pieces: Parts, border: Callable[[bytes], int], *, longest: int) -> Parts:
+    """Cut anew, at the last border of a piece, so that nothing of at most `longest` bytes is cut in two."""
     rest = b""
     for piece in pieces:
         held = rest + piece
-        at = held.rfind(mark) + behind
-        if at < behind or len(held) - at > longest:
+        at = border(held)
+        if len(held) - at > longest:
             at = len(held)
         yield held[:at]
         rest = held[at:]

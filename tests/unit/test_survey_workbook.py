@@ -115,6 +115,12 @@ def test_an_error_is_no_name(cell: str) -> None:
     assert json.loads(values(found, "attributes")[0]) == {"Mold": "#N/A"}
 
 
+def test_a_formula_without_a_value_is_never_a_blank_cell() -> None:
+    """What made the workbook did not calculate it: its row is refused, also where a text belongs."""
+    found = read(workbook(HEADER, [*GOOD[:2], "=1+1", "x"], [*GOOD[:3], "=A1"], GOOD))
+    assert found.refused == [(2, "number_unreadable"), (3, "cell_is_error")]
+
+
 def test_texts_with_a_decimal_comma_stand_beside_numbers() -> None:
     """Each is what it is."""
     found = read(workbook(HEADER, GOOD, [*GOOD[:2], "1.234,5", "x"], [*GOOD[:2], 1.234, "x"]))

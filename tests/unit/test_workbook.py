@@ -149,6 +149,18 @@ class TestValues:
         rows = rows_of(xlsx_of(path, '<row><c t="e"><v>#N/A</v></c><c><v>1</v></c></row>' * count))
         assert rows == [("#N/A", 1)] * count
 
+    @pytest.mark.parametrize("value", ["", "<v></v>", "<v/>"])
+    @pytest.mark.parametrize("kind", ["", ' t="n"', ' s="1"'])
+    def test_a_formula_that_nobody_calculated_is_no_blank(self, path: Path, kind: str, value: str) -> None:
+        """As openpyxl and others write it; one whose value is an empty text is blank."""
+        cells = f'<c{kind}><f>A1+1</f>{value}</c><c t="str"><f>""</f><v></v></c><c{kind}><f>1+1</f><v>2</v></c>'
+        assert rows_of(xlsx_of(path, f"<row>{cells}</row>")) == [("#GETTING_DATA", None, 2)]
+
+    def test_uncalculated_formulas_across_pieces(self, path: Path) -> None:
+        """They are found wherever the pieces end in which the sheet is copied."""
+        rows = [f'<row><c r="A{n}"><f>B{n}</f><v></v></c><c r="B{n}"><v>1</v></c></row>' for n in range(1, 30_001)]
+        assert rows_of(xlsx_of(path, "".join(rows))) == [("#GETTING_DATA", 1)] * 30_000
+
     def test_an_error_that_is_shown_by_a_number(self, path: Path) -> None:
         """In an .ods, the error that a cell shows wins over the 0 that some programs store beneath it."""
         build_ods(path)
