@@ -1,8 +1,8 @@
 """Rows as they come from the process that parses a workbook → columns of texts; see `workbook_frames`.
 
-A number has the 15 digits that Excel keeps, a whole one has no point. Dates and times are as in ISO 8601 with a space
-between them, durations `h:mm:ss` or `h:mm:ss.sss`; an error cell is its text, such as `#DIV/0!`. A date with the time
-0:00 is a date, because the file does not tell the two apart.
+A number has the 15 digits that Excel keeps (see `number_text`), a whole one has no point. Dates and times are as in
+ISO 8601 with a space between them, durations `h:mm:ss` or `h:mm:ss.sss`; an error cell is its text, such as `#DIV/0!`.
+A date with the time 0:00 is a date, because the file does not tell the two apart.
 """
 
 from __future__ import annotations

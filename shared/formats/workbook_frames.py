@@ -44,6 +44,7 @@ _NUMBER_TYPES = frozenset({int, float})
 _FLOATS_AND_TEXTS = frozenset({float, str})
 _DATES = frozenset({date, datetime})
 _HUGE = 1e21
+_EXACT = 2.0**53
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -102,9 +103,14 @@ def rows_frames(rows: Sequence[Sequence[Any]]) -> Iterable[bytes]:
 
 
 def number_text(number: float) -> str:
-    """A number with the 15 digits that Excel keeps, and a decimal point; a whole one has none up to 21 digits."""
+    """A number with the 15 digits that Excel keeps, and a decimal point; a whole one has none up to 21 digits.
+
+    Of a whole number a program may have written more; all that a double keeps exactly stay.
+    """
     if not isfinite(number):
         return str(number)
+    if number.is_integer() and abs(number) < _EXACT:
+        return str(int(number))
     digits = f"{number:.15g}"
     rounded = float(digits)
     return str(int(Decimal(digits))) if rounded.is_integer() and abs(rounded) < _HUGE else repr(rounded)

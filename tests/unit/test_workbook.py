@@ -132,6 +132,12 @@ class TestValues:
         assert row == (4711, 4711, 0.3, 1.1, 1234567890123460000, 0, 1e-07)
         assert list(map(type, row)) == [int, int, float, float, int, int, float]
 
+    @pytest.mark.parametrize("others", ["", "<row><c><v>0.5</v></c></row>", '<row><c t="str"><v>x</v></c></row>'])
+    def test_a_serial_of_sixteen_digits_stays(self, path: Path, others: str) -> None:
+        """Programs write more digits than Excel does; those of a number below 2^53 are exact, whatever is beside it."""
+        rows = rows_of(xlsx_of(path, f"<row><c><v>1234567890123456</v></c></row>{others * 60}"))
+        assert rows[0] == (1234567890123456,)
+
     def test_numbers_that_are_none(self, path: Path) -> None:
         """What a careless program writes as a number is text here, and nothing is lost in its column."""
         rows = rows_of(xlsx_of(path, "".join(f"<row><c><v>{v}</v></c></row>" for v in ("1.5", "NaN", "1e999", "2"))))
