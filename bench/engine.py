@@ -64,11 +64,6 @@ class NoProgress:
     def add_progress(self, upload: Upload, chunk_index: int, totals: Totals) -> None:
         """Nobody watches."""
 
-    def progress(self, upload: Upload) -> Totals:
-        """Nothing was counted."""
-        del upload
-        return Totals()
-
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -64,7 +64,6 @@ class TableReader:
 
     def __init__(self, plan: ImportPlan, now: datetime) -> None:
         self.plan = plan
-        self._now = now
         self._rows = RowReader(plan, now)
         self._columns = {name: str(position) for position, name in enumerate(plan.columns) if name}
         given = frozenset(self._columns.keys() | self._rows.defaults.keys())

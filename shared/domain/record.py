@@ -239,7 +239,8 @@ def read_record(
     """Read a row: the record and its warnings, or None and all that is wrong with it.
 
     `cells` are texts as in the file by field name; a blank one is absent. `known` are values of cells that were
-    read before, which spares the reading but no check. With `business_rules` off only the types are checked.
+    read and found good before: a row of nothing else is refused by its rules without another look at its types. With
+    `business_rules` off only the types are checked.
     """
     given: dict[str, Any] = {name: text for name, text in cells.items() if text and not text.isspace()}
     if known:

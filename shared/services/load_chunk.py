@@ -12,10 +12,9 @@ from shared.columnar.reader import ReadRows, TableReader
 from shared.columnar.rows import shape_of
 from shared.domain import object_keys
 from shared.domain.plan import Chunk, ImportPlan
-from shared.domain.problems import file_problem
 from shared.domain.quality import Quality
 from shared.domain.upload import Totals, Upload
-from shared.errors import AccountingError, UploadRejected
+from shared.errors import AccountingError
 from shared.formats.blocks import read_blocks
 from shared.formats.tables import read_table
 from shared.services.ports import ChunkCount, ChunkLoad, Objects, Records, Uploads
@@ -35,27 +34,24 @@ def load_chunk(
 
     `reader` reads the upload's tables; it is made once for all of its chunks.
 
-    Raises UploadRejected when more rows than `max_errors` were refused in the file so far, and AccountingError when
-    the chunk does not hold the records that planning counted.
+    Raises AccountingError when the chunk does not hold the records that planning counted.
     """
     totals = records.loaded(upload.tenant_id, upload.upload_id, chunk.index)
     if totals is None:
-        totals = records.load(_load(upload, chunk, reader, uploads, objects))
+        totals = records.load(_load(upload, chunk, reader, objects))
     uploads.add_progress(upload, chunk.index, totals)
     return totals
 
 
-def _load(upload: Upload, chunk: Chunk, reader: TableReader, uploads: Uploads, objects: Objects) -> ChunkLoad:
+def _load(upload: Upload, chunk: Chunk, reader: TableReader, objects: Objects) -> ChunkLoad:
     plan, options = reader.plan, reader.plan.options
-    limit = None if options.max_errors is None else options.max_errors - uploads.progress(upload).refused
-    rows = LoadedChunk(chunk, reader, objects, most_refused=limit)
     return ChunkLoad(
         tenant_id=plan.tenant_id,
         work_unit_id=options.work_unit_id,
         upload_id=plan.upload_id,
         chunk_index=chunk.index,
         correlation_id=upload.correlation_id,
-        rows=rows,
+        rows=LoadedChunk(chunk, reader, objects),
         deduplicate=options.deduplicate,
         identity=options.identity or "key",
         dry_run=options.dry_run,
@@ -65,11 +61,10 @@ def _load(upload: Upload, chunk: Chunk, reader: TableReader, uploads: Uploads, o
 class LoadedChunk:
     """The port `ChunkRows`: the rows of a chunk, read while they are taken and kept for being taken again."""
 
-    def __init__(self, chunk: Chunk, reader: TableReader, objects: Objects, *, most_refused: int | None) -> None:
+    def __init__(self, chunk: Chunk, reader: TableReader, objects: Objects) -> None:
         self._chunk = chunk
         self._plan = reader.plan
         self._objects = objects
-        self._most_refused = most_refused
         self._reading = _one_ahead(self._read_all(reader))
         self._read: list[ReadRows] = []
         self._quality = Quality()
@@ -93,7 +88,7 @@ class LoadedChunk:
     def seal(self) -> ChunkCount:
         """Keep the findings; they follow from the pinned bytes and the plan alone, so a repeat writes the same.
 
-        Raises UploadRejected and AccountingError as `load_chunk` does.
+        Raises AccountingError as `load_chunk` does.
         """
         for _ in self.batches():  # those that nobody asked for
             pass
@@ -108,9 +103,6 @@ class LoadedChunk:
                 f"{self._chunk.records}"
             )
         keep_findings(self._read, self._quality, self._chunk, self._plan, self._objects)
-        if self._most_refused is not None and count.refused > self._most_refused:
-            message = file_problem("file_too_many_errors", limit=self._plan.options.max_errors)
-            raise UploadRejected(message, code="file_too_many_errors")
         return count
 
 
