@@ -68,9 +68,13 @@ def _read_text(value: Any, info: ValidationInfo) -> Any:
         return value
     if "\x00" in value:
         raise refuse("text_has_nul")
+    _refuse_error(value, info)
+    return value
+
+
+def _refuse_error(value: str, info: ValidationInfo) -> None:
     if value in ERROR_CELLS and info.context and info.context.reading.workbook:
         raise refuse("cell_is_error", error=value)
-    return value
 
 
 def _style(info: ValidationInfo) -> NumberStyle:
@@ -79,7 +83,10 @@ def _style(info: ValidationInfo) -> NumberStyle:
 
 
 def _read_quantity(value: Any, info: ValidationInfo) -> Any:
-    return read_number(value, _style(info)) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    _refuse_error(value, info)
+    return read_number(value, _style(info))
 
 
 def _read_ratio(value: Any, info: ValidationInfo) -> Any:
@@ -89,6 +96,7 @@ def _read_ratio(value: Any, info: ValidationInfo) -> Any:
     """
     if not isinstance(value, str):
         return value
+    _refuse_error(value, info)
     text, style = value.strip(), _style(info)
     if text.endswith("%"):
         return _percent(read_number(text[:-1], style))
@@ -209,10 +217,11 @@ _NO_RATIO = Decimal(10) ** DIGITS
 def _read_moment(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
+    _refuse_error(value, info)
     row = info.context
-    moment, warning = read_timestamp(value, row.reading.zone if row else None, row.reading.date_order if row else None)
-    if warning is not None and row:
-        row.warnings.append(warning)
+    moment, warnings = read_timestamp(value, row.reading.zone if row else None, row.reading.date_order if row else None)
+    if row:
+        row.warnings.extend(warnings)
     return moment
 
 

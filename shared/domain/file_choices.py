@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from zoneinfo import available_timezones
 
 from pydantic import field_validator
 
+from shared.domain.field_types import Reading
 from shared.domain.headers import normalize_header
-from shared.domain.record import ProductionRecord
+from shared.domain.record import ProductionRecord, field_name, read_record
 from shared.domain.upload import FileChoices
 
 MAX_HEADER_CHARACTERS = 32_768
@@ -18,6 +20,12 @@ _API_FIELDS = frozenset(field.alias or name for name, field in ProductionRecord.
 
 _ZONES = available_timezones() - {"localtime", "Factory"}
 """Without the names that mean another zone on each machine, or none."""
+
+
+_OF_DEFAULTS = Reading(
+    zone=None, ratio_scale={}, number_style={}, date_order=None, now=datetime.max.replace(tzinfo=UTC)
+)
+"""How defaults are read in every file, but for a timestamp's zone and order, which may be the file's."""
 
 
 class CheckedChoices(FileChoices):
@@ -44,6 +52,10 @@ class CheckedChoices(FileChoices):
     def _known_fields(cls, defaults: dict[str, str]) -> dict[str, str]:
         if unknown := sorted(defaults.keys() - _API_FIELDS):
             raise ValueError(f"names no field of a record: {', '.join(unknown)}; there are {', '.join(_API_FIELDS)}")
+        texts = {field_name(name): text for name, text in defaults.items() if name != "timestamp"}
+        _, problems = read_record(texts, _OF_DEFAULTS, business_rules=False)
+        if unreadable := [f"{problem.field}: {problem.error}" for problem in problems if problem.value]:
+            raise ValueError(f"has a value that no row could take; {'; '.join(unreadable)}")
         return defaults
 
     @field_validator("mapping")

@@ -69,6 +69,7 @@ ROW_PROBLEMS: dict[str, str] = {
     "timestamp_without_zone": (
         "The timestamp has no time zone; write it like 2026-03-01T14:30:00+01:00, or give timeZone with the upload"
     ),
+    "timestamp_cut": "The time is finer than the microseconds that are kept; it was read as {choice}",
     "timestamp_in_gap": "Clocks were set forward over this local time; it was read as {choice}",
     "timestamp_in_fold": "This local time came twice when clocks were set back; the first one, {choice}, was taken",
     "row_malformed": "The row cannot be cut into cells: {reason}",

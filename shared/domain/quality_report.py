@@ -265,6 +265,7 @@ _PROBLEMS = {
     "timestamp_two_digit_year": "The year has two digits",
     "timestamp_out_of_range": "The year is out of range",
     "timestamp_without_zone": "The timestamp has no time zone",
+    "timestamp_cut": "The time is finer than the microseconds that are kept",
     "timestamp_in_gap": "The clocks were set forward over this local time",
     "timestamp_in_fold": "This local time came twice when clocks were set back",
     "row_malformed": "The row cannot be cut into cells",

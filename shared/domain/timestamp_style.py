@@ -16,7 +16,7 @@ half      = "AM" | "PM" | "A.M." | "P.M." in any case, with an hour of 1–12
 offset    = "Z" | "UTC" | "GMT" | sign HH | sign HHMM | sign HH:MM
 ```
 
-Fractions of a second beyond microseconds must be zeros, years lie in 1970–2199: earlier ones are what spreadsheets and
+Fractions of a second are cut to microseconds, years lie in 1970–2199: earlier ones are what spreadsheets and
 databases make of a time, a number or nothing (1900-01-01 01:49, 1905-07-12). A date alone is midnight where an order
 was decided for the column (YMD is one too), and is refused where nothing was decided (order None). Without an offset
 the time is local in the zone that is given for the file.
@@ -37,6 +37,7 @@ from shared.domain.problems import ROW_PROBLEMS, Problem, Severity, refuse
 from shared.domain.upload import DateOrder
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
+_MICRO_DIGITS = 6
 _ONE_SPACE = str.maketrans({"\u00a0": " ", "\u2009": " ", "\u202f": " "})
 _OFFSET = r"(?P<offset>[Zz]|UTC|GMT|[+-]\d\d(?::?\d\d)?)"
 _TIME = (
@@ -123,22 +124,29 @@ def _parse(text: str) -> _Written | None:
     )
 
 
-def read_timestamp(text: str, zone: ZoneInfo | None, order: DateOrder | None = None) -> tuple[datetime, Problem | None]:
-    """The moment that a text names, in UTC, and a warning where a daylight-saving change left a choice.
+def read_timestamp(text: str, zone: ZoneInfo | None, order: DateOrder | None = None) -> tuple[datetime, list[Problem]]:
+    """The moment that a text names, in UTC, and warnings where it is not all that the text says, or a choice.
 
     A local time in a daylight-saving gap is read with the offset from before the change, one in a fold as the first
-    of the two (PEP 495, fold=0). Raises PydanticCustomError for a text that is not in the grammar above, does not
+    of the two (PEP 495, fold=0). Of a fraction of a second that is finer than microseconds, as .NET and SQL Server
+    write it, the rest is cut off. Raises PydanticCustomError for a text that is not in the grammar above, does not
     fit the order, names no moment, or has no offset where `zone` is None.
     """
     written = _parse(text)
     if written is None:
         raise refuse("timestamp_unreadable")
     local = datetime.combine(_date(written, order), datetime.min.time()) + _since_midnight(written, order)
+    warnings = []
+    if written.fraction[_MICRO_DIGITS:].strip("0"):
+        warnings.append(_warning("timestamp_cut", text, local))
     if written.offset:
-        return local.replace(tzinfo=UTC) - _offset(written.offset), None
+        return local.replace(tzinfo=UTC) - _offset(written.offset), warnings
     if zone is None:
         raise refuse("timestamp_without_zone")
-    return _in_zone(local, zone, text.strip())
+    moment = local.replace(tzinfo=zone).astimezone(UTC)
+    if code := _change_at(local, zone):
+        warnings.append(_warning(code, text, moment.astimezone(zone)))
+    return moment, warnings
 
 
 def _date(written: _Written, order: DateOrder | None) -> date:
@@ -171,8 +179,7 @@ def _day(year: int, month: int, day: int) -> date | None:
 
 def _since_midnight(written: _Written, order: DateOrder | None) -> timedelta:
     """The time of day; midnight for a date alone, where that was decided."""
-    fraction = written.fraction.ljust(6, "0")
-    if (written.clock is None and order is None) or fraction[6:].strip("0"):
+    if written.clock is None and order is None:
         raise refuse("timestamp_unreadable")
     hour, minute, second = written.clock or (0, 0, 0)
     if written.half:
@@ -181,7 +188,8 @@ def _since_midnight(written: _Written, order: DateOrder | None) -> timedelta:
         hour = hour % 12 + (12 if written.half == "P" else 0)
     if hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 (the clock)
         raise refuse("timestamp_impossible")
-    return timedelta(hours=hour, minutes=minute, seconds=second, microseconds=int(fraction[:6]))
+    microseconds = int(written.fraction[:_MICRO_DIGITS].ljust(_MICRO_DIGITS, "0"))
+    return timedelta(hours=hour, minutes=minute, seconds=second, microseconds=microseconds)
 
 
 def _offset(text: str) -> timedelta:
@@ -195,14 +203,18 @@ def _offset(text: str) -> timedelta:
     return -offset if text[0] == "-" else offset
 
 
-def _in_zone(local: datetime, zone: ZoneInfo, text: str) -> tuple[datetime, Problem | None]:
+def _change_at(local: datetime, zone: ZoneInfo) -> str | None:
+    """The code of the warning where the clocks were changed over a local time; None elsewhere."""
     first, second = local.replace(tzinfo=zone), local.replace(tzinfo=zone, fold=1)
-    moment = first.astimezone(UTC)
     if first.utcoffset() == second.utcoffset():
-        return moment, None
-    code = "timestamp_in_fold" if moment.astimezone(zone).replace(tzinfo=None) == local else "timestamp_in_gap"
-    sentence = ROW_PROBLEMS[code].format(choice=moment.astimezone(zone).isoformat())
-    return moment, Problem("timestamp", text, code, sentence, Severity.WARNING)
+        return None
+    there = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+    return "timestamp_in_fold" if there == local else "timestamp_in_gap"
+
+
+def _warning(code: str, text: str, choice: datetime) -> Problem:
+    sentence = ROW_PROBLEMS[code].format(choice=choice.isoformat())
+    return Problem("timestamp", text.strip(), code, sentence, Severity.WARNING)
 
 
 @dataclass(frozen=True, slots=True)

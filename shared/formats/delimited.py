@@ -30,6 +30,7 @@ CELL_TOO_LONG = f"a cell has more than {LONGEST_CELL:,} characters"
 _UTF8_MARK = b"\xef\xbb\xbf"
 _SAMPLE_RECORDS = 200
 _HEADER_RECORDS = 50
+_FIELDS_OF_A_HEADER = 2
 
 
 class TextRecord(NamedTuple):
@@ -180,7 +181,8 @@ def find_delimiter(head: BinaryIO, encoding: str) -> DelimiterChoice:
     A line `sep=;` at the start is the file's own word. Otherwise it is the one by which the first records fall into
     the most columns, evenly, and by which some row names the most record fields. A delimiter's weight is the
     commonest number of cells in a record that it cuts, times the share of records that have it; records that it makes
-    malformed speak against it. A file of one column has none; it is read with a comma.
+    malformed speak against it. One that cuts a row of that many cells with names of record fields, which is a header,
+    goes before all that do not. A file of one column has none; it is read with a comma.
     """
     start = head.tell()
 
@@ -202,7 +204,7 @@ def is_delimiter_line(cells: Sequence[str]) -> bool:
 
 
 def _find_delimiter(records_by: Callable[[str], Iterator[TextRecord]]) -> DelimiterChoice:
-    best, best_weight, evidence = ",", 1.0, "no delimiter divides the records evenly: one column"
+    best, best_rank, evidence = ",", (False, 1.0), "no delimiter divides the records evenly: one column"
     for delimiter, name in DELIMITERS.items():
         records = list(islice((record for record in records_by(delimiter) if not record.blank), _SAMPLE_RECORDS))
         if not records:
@@ -212,10 +214,11 @@ def _find_delimiter(records_by: Callable[[str], Iterator[TextRecord]]) -> Delimi
         widths = Counter(0 if record.malformed else len(record.cells) for record in records)
         count, width = _commonest_width(widths)
         total = widths.total()
-        fields = max(recognized_fields(record.cells) for record in records[:_HEADER_RECORDS])
-        weight = width * count / total * max(fields, 1)
-        if weight > best_weight:
-            best, best_weight = delimiter, weight
+        named = [(len(record.cells), recognized_fields(record.cells)) for record in records[:_HEADER_RECORDS]]
+        has_header = any(cells == width and fields >= _FIELDS_OF_A_HEADER for cells, fields in named)
+        weight = width * count / total * max(*(fields for _, fields in named), 1)
+        if (has_header, weight) > best_rank:
+            best, best_rank = delimiter, (has_header, weight)
             evidence = f"a {name} cuts {count} of the first {total} records into {width} cells each"
     return DelimiterChoice(best, evidence)
 

@@ -2,7 +2,7 @@
 
 The copy holds the parts with cells alone, uncompressed, and no more than the bound: so the parser meets neither a
 lying archive nor a bomb. On the way, error cells (`#DIV/0!`), which it would read as blank, become texts, and so do
-formulas of an xlsx that nobody has calculated.
+formulas of an xlsx or ods that nobody has calculated, and whole numbers with more digits than a double keeps.
 """
 
 from __future__ import annotations
@@ -34,9 +34,24 @@ _UNCALCULATED = re.compile(
     rb"<(?P<c>(?P<ns>(?:[\w.-]+:)?)c)(?P<attributes>(?:\s[^<>]*)?)>"
     rb"(?P<formula><(?P=ns)f\b[^<>]*(?:/>|>[^<]*</(?P=ns)f>))(?:<(?P=ns)v\s*/>|<(?P=ns)v></(?P=ns)v>)?</(?P=c)>"
 )
+_LONG = rb"-?(?:9|[1-9][0-9])[0-9]{15}"
+_LONG_NUMBER = re.compile(rb"v>" + _LONG)
+_ODS_LONG_NUMBER = re.compile(rb"office:value=\"" + _LONG)
+_CELL_OF_LONG_NUMBER = re.compile(
+    rb"<(?P<c>(?:[\w.-]+:)?c)(?P<attributes>(?:\s[^<>]*)?)>"
+    rb"(?P<value>(?:<(?:[\w.-]+:)?f\b[^<>]*(?:/>|>[^<]*</(?:[\w.-]+:)?f>))?"
+    rb"<(?:[\w.-]+:)?v>" + _LONG + rb"[0-9]*</(?:[\w.-]+:)?v></)(?P=c)>"
+)
+_UNCALCULATED_TEXT = b"#GETTING_DATA"
 _TYPE = re.compile(rb"\st\s*=\s*[\"'](\w+)[\"']")
 _ODS_CELL_OF_ERROR = re.compile(
     rb"<table:table-cell\b([^<>]*)>(?=\s*<text:p>(?:#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A)|Err:\d+)</text:p>)"
+)
+_ODS_CELL_OF_LONG_NUMBER = re.compile(
+    rb"<table:table-cell\b(?=[^<>]*\soffice:value=\"" + _LONG + rb"[0-9]*\")([^<>]*[^<>/])>(?=\s*<text:p>)"
+)
+_ODS_UNCALCULATED = re.compile(
+    rb"<table:table-cell\b(?=[^<>]*\stable:formula=)(?![^<>]*\soffice:value-type=)([^<>]*?)(?:/>|></table:table-cell>)"
 )
 _ODS_VALUE = re.compile(rb"\s(?:office|calcext):(?:value|value-type|string-value|currency|boolean-value)=\"[^\"]*\"")
 _ODS_ROW_END = b"</table:table-row>"
@@ -97,11 +112,14 @@ def _inflate(archive: ZipFile, info: ZipInfo, bound: int) -> Parts:
 
 def _xlsx_corrected(pieces: Parts) -> Parts:
     for piece in _cut(_utf8_text(pieces), _last_cell, longest=_MAX_TAG):
-        calculated = _UNCALCULATED.sub(_as_uncalculated, piece) if b"f>" in piece else piece
-        if b'"e"' in calculated or b"'e'" in calculated:
-            yield _CELL_OF_ERROR.sub(rb"\1\2str\2", calculated)
-        else:
-            yield calculated
+        cells = piece
+        if b"f>" in cells:
+            cells = _UNCALCULATED.sub(_as_uncalculated, cells)
+        if b'"e"' in cells or b"'e'" in cells:
+            cells = _CELL_OF_ERROR.sub(rb"\1\2str\2", cells)
+        if _LONG_NUMBER.search(cells):
+            cells = _CELL_OF_LONG_NUMBER.sub(_as_text, cells)
+        yield cells
 
 
 def _last_cell(data: bytes) -> int:
@@ -116,17 +134,37 @@ def _as_uncalculated(cell: re.Match[bytes]) -> bytes:
 
     One whose value is an empty text is blank and stays so.
     """
-    kind = _TYPE.search(cell["attributes"])
-    if kind and kind[1] != b"n":
+    if not _is_number(cell):
         return cell[0]
-    opened = b"<" + cell["c"] + _TYPE.sub(b"", cell["attributes"]) + b' t="str">'
     value = cell["ns"] + b"v>"
-    return opened + cell["formula"] + b"<" + value + b"#GETTING_DATA</" + value + b"</" + cell["c"] + b">"
+    shown = b"<" + value + _UNCALCULATED_TEXT + b"</" + value
+    return _opened_as_text(cell) + cell["formula"] + shown + b"</" + cell["c"] + b">"
+
+
+def _as_text(cell: re.Match[bytes]) -> bytes:
+    """A long whole number, such as a serial that a program wrote, digit by digit: a double would round it."""
+    return _opened_as_text(cell) + cell["value"] + cell["c"] + b">" if _is_number(cell) else cell[0]
+
+
+def _is_number(cell: re.Match[bytes]) -> bool:
+    kind = _TYPE.search(cell["attributes"])
+    return kind is None or kind[1] == b"n"
+
+
+def _opened_as_text(cell: re.Match[bytes]) -> bytes:
+    return b"<" + cell["c"] + _TYPE.sub(b"", cell["attributes"]) + b' t="str">'
 
 
 def _ods_corrected(pieces: Parts) -> Parts:
     for piece in _cut(_utf8_text(pieces), _last_ods_row_end, longest=_MAX_ODS_ROW):
-        yield _ODS_CELL_OF_ERROR.sub(_ods_text_cell, piece) if b"<text:p>#" in piece or b">Err:" in piece else piece
+        cells = piece
+        if b"<text:p>#" in cells or b">Err:" in cells:
+            cells = _ODS_CELL_OF_ERROR.sub(_ods_text_cell, cells)
+        if b" table:formula=" in cells:
+            cells = _ODS_UNCALCULATED.sub(_ods_uncalculated_cell, cells)
+        if _ODS_LONG_NUMBER.search(cells):
+            cells = _ODS_CELL_OF_LONG_NUMBER.sub(_ods_text_cell, cells)
+        yield cells
 
 
 def _last_ods_row_end(data: bytes) -> int:
@@ -136,7 +174,14 @@ def _last_ods_row_end(data: bytes) -> int:
 
 def _ods_text_cell(tag: re.Match[bytes]) -> bytes:
     """The cell as one of text: its value is then what it shows."""
-    return b'<table:table-cell office:value-type="string"' + _ODS_VALUE.sub(b"", tag[1]) + b">"
+    return _ODS_TEXT_CELL + _ODS_VALUE.sub(b"", tag[1]) + b">"
+
+
+def _ods_uncalculated_cell(cell: re.Match[bytes]) -> bytes:
+    return _ODS_TEXT_CELL + cell[1] + b"><text:p>" + _UNCALCULATED_TEXT + b"</text:p></table:table-cell>"
+
+
+_ODS_TEXT_CELL = b'<table:table-cell office:value-type="string"'
 
 
 def _xlsb_corrected(pieces: Parts) -> Parts:

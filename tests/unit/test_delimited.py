@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.domain.plan import Dialect
 from shared.formats import delimited
-from shared.formats.delimited import LineTooLong, find_delimiter, read_records
+from shared.formats.delimited import DELIMITERS, LineTooLong, find_delimiter, read_records
 
 COMMA = Dialect(encoding="utf-8", delimiter=",")
 
@@ -44,6 +45,29 @@ def test_reading_on_from_any_border_finds_the_rest_of_the_records(data: bytes) -
         rest = io.BytesIO(data[record.end :])
         next_line = data[: record.end].count(b"\n") + 1
         assert list(read_records(rest, dialect, offset=record.end, line=next_line)) == records[index + 1 :]
+
+
+notes = st.text(alphabet=st.sampled_from('ab1 ,;|\t"\n.:'), max_size=20) | st.builds(
+    lambda sign, count: sign * count, st.sampled_from(list(DELIMITERS)), st.integers(0, 30)
+)
+
+
+@given(
+    delimiter=st.sampled_from(list(DELIMITERS)),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    note=notes,
+    others=st.lists(notes, max_size=30),
+    copies=st.integers(1, 30),
+)
+def test_the_delimiter_that_a_writer_used_is_found(
+    delimiter: str, quoting: Literal[0, 1], note: str, others: list[str], copies: int
+) -> None:
+    """Whatever else stands in the cells, evenly or not: the header says which it is."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=delimiter, quoting=quoting)
+    writer.writerow(["timestamp", "machineName", "comment, or what was seen; if any"])
+    writer.writerows(["2026-03-01 06:00:00", f"Press {n}", note] for n, note in enumerate([note] * copies + others))
+    assert find_delimiter(io.BytesIO(out.getvalue().encode()), "utf-8").delimiter == delimiter
 
 
 def test_row_numbers_are_the_lines_a_person_sees() -> None:

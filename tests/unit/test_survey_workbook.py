@@ -97,7 +97,7 @@ def test_an_error_cell_is_never_a_blank_one() -> None:
         sheet["C2"].data_type = "e"
 
     found = read(workbook(HEADER, GOOD, GOOD, fill=fill))
-    assert found.refused == [(2, "number_unreadable")]
+    assert found.refused == [(2, "cell_is_error")]
     assert list(found.rows) == [3]
 
 
@@ -118,7 +118,7 @@ def test_an_error_is_no_name(cell: str) -> None:
 def test_a_formula_without_a_value_is_never_a_blank_cell() -> None:
     """What made the workbook did not calculate it: its row is refused, also where a text belongs."""
     found = read(workbook(HEADER, [*GOOD[:2], "=1+1", "x"], [*GOOD[:3], "=A1"], GOOD))
-    assert found.refused == [(2, "number_unreadable"), (3, "cell_is_error")]
+    assert found.refused == [(2, "cell_is_error"), (3, "cell_is_error")]
 
 
 def test_texts_with_a_decimal_comma_stand_beside_numbers() -> None:

@@ -210,7 +210,7 @@ def test_a_cell_in_the_columns_order_is_read(text: str, order: DateOrder | None,
         ("01.03.2026 06:0", "DMY", "timestamp_unreadable"),
         ("01.03.202606:00", "DMY", "timestamp_unreadable"),
         ("01.03.2026 +01:00", "DMY", "timestamp_unreadable"),
-        ("01.03.2026 06:00:00.1234567", "DMY", "timestamp_unreadable"),
+        ("01.03.2026 06:00:00.1234567891", "DMY", "timestamp_unreadable"),
         ("01.03.2026 24:00", "DMY", "timestamp_impossible"),
         ("01.03.2026 13:00 PM", "DMY", "timestamp_impossible"),
         ("01.03.2026 0:30 AM", "DMY", "timestamp_impossible"),
@@ -240,10 +240,20 @@ def test_a_date_alone_in_a_zone_is_its_midnight() -> None:
 
 def test_daylight_saving_is_handled_in_every_order() -> None:
     """With a warning that names the choice."""
-    moment, warning = read_timestamp("25.10.2026 02:30", ZoneInfo("Europe/Berlin"), "DMY")
+    moment, [warning] = read_timestamp("25.10.2026 02:30", ZoneInfo("Europe/Berlin"), "DMY")
     assert moment == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    assert warning is not None
     assert (warning.code, warning.value) == ("timestamp_in_fold", "25.10.2026 02:30")
+
+
+def test_what_is_finer_than_microseconds_is_cut_with_a_warning() -> None:
+    """.NET and SQL Server write seven places; zeros there are no loss, and so no warning."""
+    moment, [warning] = read_timestamp("2026-03-01 06:00:00.1234567", ZONE)
+    assert moment == datetime(2026, 3, 1, 6, 0, 0, 123456, tzinfo=UTC)
+    assert (warning.code, warning.value) == ("timestamp_cut", "2026-03-01 06:00:00.1234567")
+    assert "2026-03-01T06:00:00.123456" in warning.error
+    assert read_timestamp("2026-03-01 06:00:00.1234560", ZONE) == (moment, [])
+    _, warnings = read_timestamp("2026-10-25 02:30:00.999999999", ZoneInfo("Europe/Berlin"))
+    assert [warning.code for warning in warnings] == ["timestamp_cut", "timestamp_in_fold"]
 
 
 def test_every_question_has_its_sentence() -> None:

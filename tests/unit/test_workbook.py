@@ -126,7 +126,7 @@ class TestValues:
 
     def test_numbers_have_the_digits_that_excel_shows(self, path: Path) -> None:
         """A whole number is an int, and the 16th and 17th digits of binary arithmetic do not show."""
-        values = ["4711", "4711.0", "0.30000000000000004", "1.1000000000000001", "1234567890123456789", "-0", "1E-7"]
+        values = ["4711", "4711.0", "0.30000000000000004", "1.1000000000000001", "1.2345678901234568E+18", "-0", "1E-7"]
         cells = "".join(f"<c><v>{value}</v></c>" for value in values)
         row = rows_of(xlsx_of(path, f"<row>{cells}</row>"))[0]
         assert row == (4711, 4711, 0.3, 1.1, 1234567890123460000, 0, 1e-07)
@@ -137,6 +137,19 @@ class TestValues:
         """Programs write more digits than Excel does; those of a number below 2^53 are exact, whatever is beside it."""
         rows = rows_of(xlsx_of(path, f"<row><c><v>1234567890123456</v></c></row>{others * 60}"))
         assert rows[0] == (1234567890123456,)
+
+    @pytest.mark.parametrize("kind", ["", ' t="n"', ' s="1"'])
+    def test_a_serial_with_more_digits_than_a_double_keeps_is_text(self, path: Path, kind: str) -> None:
+        """As pandas writes 64-bit numbers: each digit stays, in cells of numbers and as a formula's value."""
+        serials = ["1234567890123456789", "-9007199254740993", "9007199254740993"]
+        cells = "".join(f"<c{kind}><v>{serial}</v></c><c{kind}><f>1</f><v>{serial}</v></c>" for serial in serials)
+        rows = rows_of(xlsx_of(path, f"<row>{cells}</row>" * 2))
+        assert rows == [tuple(serial for serial in serials for _ in range(2))] * 2
+
+    def test_a_long_number_that_is_text_already(self, path: Path) -> None:
+        """It stays what it is: texts beside it too, and an index of shared strings is none."""
+        cells = '<c t="str"><v>12345678901234567</v></c><c t="inlineStr"><is><t>v>12345678901234567</t></is></c>'
+        assert rows_of(xlsx_of(path, f"<row>{cells}</row>")) == [("12345678901234567", "v>12345678901234567")]
 
     def test_numbers_that_are_none(self, path: Path) -> None:
         """What a careless program writes as a number is text here, and nothing is lost in its column."""
@@ -166,6 +179,25 @@ class TestValues:
         """They are found wherever the pieces end in which the sheet is copied."""
         rows = [f'<row><c r="A{n}"><f>B{n}</f><v></v></c><c r="B{n}"><v>1</v></c></row>' for n in range(1, 30_001)]
         assert rows_of(xlsx_of(path, "".join(rows))) == [("#GETTING_DATA", 1)] * 30_000
+
+    def test_an_ods_of_a_program_that_does_not_calculate(self, path: Path) -> None:
+        """A formula without a value is no blank, and a long number keeps its digits."""
+        long = b'office:value="1234567890123456789" calcext:value-type="float"><text:p>1234567890123456789</text:p>'
+        cells = [
+            b'<table:table-cell table:formula="of:=[.A1]+1"/>',
+            b'<table:table-cell table:formula="of:=[.A1]+1"></table:table-cell>',
+            b'<table:table-cell table:formula="of:=1+1" office:value-type="float" office:value="2"/>',
+            b'<table:table-cell office:value-type="float" ' + long + b"</table:table-cell>",
+            b"<table:table-cell/>",
+        ]
+        build_ods(path)
+
+        def with_row(content: bytes) -> bytes:
+            before, row, after = content.partition(b"<table:table-row>")
+            return before + row + b"".join(cells) + b"</table:table-row>" + row + after
+
+        patch_zip(path, "content.xml", with_row)
+        assert rows_of(path)[0][:5] == ("#GETTING_DATA", "#GETTING_DATA", 2, "1234567890123456789", None)
 
     def test_an_error_that_is_shown_by_a_number(self, path: Path) -> None:
         """In an .ods, the error that a cell shows wins over the 0 that some programs store beneath it."""
