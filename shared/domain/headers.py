@@ -87,6 +87,18 @@ def is_added_by_us(header: str) -> bool:
     return normalize_header(header) in _OURS
 
 
+def added_by_us(header: Sequence[str]) -> frozenset[int]:
+    """The positions of the columns that our download of refused rows had put in front of the file's own."""
+    return frozenset(position for position, name in enumerate(header) if is_added_by_us(name))
+
+
+def cells_of_the_file(cells: list[str], added: frozenset[int]) -> list[str]:
+    """A row's cells but for those `added_by_us`; one that was never cut into cells is its only cell, and stays."""
+    if not added or len(cells) == 1:
+        return cells
+    return [cell for position, cell in enumerate(cells) if position not in added]
+
+
 def columns_of_the_file(header: Sequence[str]) -> list[str]:
     """The columns of the file that a download of refused rows was made of; those of any other file as they are.
 
@@ -129,7 +141,7 @@ def map_headers(
     if unknown := [header for header in mapping or {} if normalize_header(header) not in present]:
         return _problem("file_column_not_there", column=unknown[0], found=_shown(headers))
     known = _KNOWN | given
-    ignored = frozenset(i for i, header in enumerate(headers) if is_added_by_us(header))
+    ignored = added_by_us(headers)
     chosen: dict[str, tuple[int, int]] = {}
     for position, header in enumerate(headers):
         name, rank = known.get(normalize_header(header), (None, 0))

@@ -10,6 +10,7 @@ from itertools import chain
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.headers import added_by_us, cells_of_the_file
 from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN, RefusedRow, guard_formula
 from shared.domain.upload import Failure, Totals, Upload, UploadState
 from shared.errors import AccountingError
@@ -99,6 +100,8 @@ def fail_import(
 def write_refused_rows(upload: Upload, objects: Objects) -> tuple[str | None, int]:
     """Write all refused rows as one CSV in the original columns, with row, codes and reasons in front.
 
+    Those columns of an earlier download that came back give way to the new ones.
+
     Returns its key, None where no row was refused, and how many were.
 
     The file is meant to be fixed and uploaded again: the added columns are ignored then, and the apostrophes that
@@ -106,6 +109,7 @@ def write_refused_rows(upload: Upload, objects: Objects) -> tuple[str | None, in
     more cells than the header keeps them all.
     """
     header = upload.plan.header if upload.plan else []
+    added = added_by_us(header)
     key = object_keys.refused_rows_csv(upload.tenant_id, upload.upload_id)
     rows = _all_refused(upload, objects)
     first = next(rows, None)
@@ -114,11 +118,14 @@ def write_refused_rows(upload: Upload, objects: Objects) -> tuple[str | None, in
     with objects.open_write(key, "text/csv; charset=utf-8") as out:
         text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="", write_through=True)
         writer = csv.writer(text)
-        writer.writerow([ROW_COLUMN, CODES_COLUMN, REASONS_COLUMN, *map(guard_formula, header)])
+        writer.writerow(
+            [ROW_COLUMN, CODES_COLUMN, REASONS_COLUMN, *map(guard_formula, cells_of_the_file(header, added))]
+        )
         count = 0
         for row in chain((first,), rows):
             count += 1
-            writer.writerow([row.row, row.codes, guard_formula(row.reasons), *map(guard_formula, row.cells)])
+            cells = cells_of_the_file(row.cells, added)
+            writer.writerow([row.row, row.codes, guard_formula(row.reasons), *map(guard_formula, cells)])
         text.detach()
     return key, count
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from shared.domain import object_keys
+from shared.domain.headers import added_by_us, cells_of_the_file
 from shared.domain.problems import row_problem
 from shared.domain.refused import (
     CODES_COLUMN,
@@ -46,7 +47,7 @@ def keep_workbook(upload: Upload, objects: Objects) -> str:
     key = object_keys.refused_rows_xlsx(upload.tenant_id, upload.upload_id)
     if key in objects.keys(key):
         return key
-    header = upload.plan.header if upload.plan else []
+    header = _header(upload)
     if len(header) + len(_OURS) > MOST_COLUMNS:
         raise RequestRefused(
             f"The file has {len(header):,} columns, more than a workbook; take the refused rows as CSV.",
@@ -92,18 +93,25 @@ def _count_fitting(lines: Iterator[bytes]) -> int:
 
 def sheet_rows(rows: Iterator[RefusedRow], upload: Upload) -> Iterator[SheetRow]:
     """The rows as the workbook shows them."""
-    header = upload.plan.header if upload.plan else []
+    header = _header(upload)
+    added = added_by_us(upload.plan.header if upload.plan else [])
     fields = upload.plan.columns if upload.plan else {}
     positions = {name: position for position, name in enumerate(header)}
     positions |= {field: positions[name] for name, field in fields.items() if name in positions}
     for row in rows:
         marked = {positions[problem.field] for problem in row.errors if problem.field in positions}
-        yield _sheet_row(row, len(header), marked)
+        yield _sheet_row(row, cells_of_the_file(row.cells, added), len(header), marked)
 
 
-def _sheet_row(row: RefusedRow, columns: int, marked: set[int]) -> SheetRow:
-    """A row; `marked` are positions among its own cells."""
-    cells = [*map(guard_formula, row.cells)]
+def _header(upload: Upload) -> list[str]:
+    """The file's own columns."""
+    header = upload.plan.header if upload.plan else []
+    return cells_of_the_file(header, added_by_us(header))
+
+
+def _sheet_row(row: RefusedRow, own: list[str], columns: int, marked: set[int]) -> SheetRow:
+    """A row of which `own` are the cells; `marked` are positions among them."""
+    cells = [*map(guard_formula, own)]
     codes, reasons = [row.codes], [row.reasons]
     cut_positions = _cut(cells)
     marked = marked | cut_positions | set(range(columns, len(cells)))

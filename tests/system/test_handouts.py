@@ -23,6 +23,7 @@ from tests.driving import HEADER, Person, csv_bytes, outcome, rows
 Query = Callable[..., list[list[Any]]]
 Get = Callable[..., httpx.Response]
 EXAMPLES = {api_name(name): info.examples[0] for name, info in ProductionRecord.model_fields.items() if info.examples}
+OURS = ["linefeed:row", "linefeed:codes", "linefeed:reasons"]
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -143,6 +144,11 @@ def test_a_workbook_of_refused_rows_that_comes_back_as_it_is_is_refused_again(
     codes = [row["errors"][0]["code"] for row in person.client.refused_rows(first["uploadId"])["refusedRows"]]
     assert codes == ["cell_missing", "row_too_many_cells", "cell_missing", "cell_cut"]
     marked = sheet_of(workbook_of(person, first, tmp_path))
+    assert [cell.value for cell in marked[1]][:4] == [*OURS, HEADER[0]]
+    downloaded = tmp_path / "first.csv"
+    person.client.download_refused_csv(first["uploadId"], downloaded)
+    with downloaded.open(encoding="utf-8-sig", newline="") as file:
+        assert next(csv.reader(file)) == [*OURS, *header]
     filled = [[str(cell.value) for cell in line if cell.fill.fill_type] for line in marked.iter_rows(min_row=2)]
     assert [cells[0].rpartition(" ")[2] for cells in filled] == [
         "linefeed:missing",
