@@ -36,7 +36,9 @@ rect.good{fill:var(--good)}rect.known{fill:var(--known)}rect.bad{fill:var(--bad)
 table{border-collapse:collapse;width:100%;font-size:.94rem}
 th{color:var(--soft);font-weight:600;font-size:.85rem;text-align:left;white-space:nowrap}
 th,td{padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-td bdi,td q{overflow-wrap:anywhere}
+td bdi{display:inline-block;max-width:24rem;overflow-wrap:break-word}
+td q bdi{display:inline;overflow-wrap:anywhere}
+@media(max-width:40rem){.table table{min-width:36rem}}
 td small{display:block}
 .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .bar{width:6rem;min-width:4rem}td.bar{vertical-align:middle}
