@@ -15,6 +15,7 @@ from shared.settings import Settings
 OPERATOR_SETTINGS = (
     "max_file_size",
     "upload_rate_limit",
+    "tenant_upload_rate_limit",
     "upload_url_seconds",
     "job_concurrency",
     "chunk_bytes",

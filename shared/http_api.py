@@ -22,7 +22,8 @@ from shared.settings import get_settings
 
 BASE = "/api/import/manufacturing-data"
 
-_PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""The headers of every answer: no cache keeps it, and no browser guesses at what it is."""
 _NOT_WANTED = frozenset({"q=0", "q=0.0", "q=0.00", "q=0.000"})
 _CORRELATION_ID = re.compile(r"[\w.:-]{1,100}\Z", re.ASCII)
 
@@ -72,7 +73,7 @@ def answer(status: HTTPStatus | int, body: dict[str, Any], headers: Mapping[str,
         status_code=int(status),
         content_type="application/json",
         body=json.dumps(body, ensure_ascii=False),
-        headers={**_PRIVATE, **(headers or {})},
+        headers={**PRIVATE, **(headers or {})},
     )
 
 
@@ -89,7 +90,7 @@ def page(html: str, policy: str) -> Response[str]:
         content_type="text/html; charset=utf-8",
         body=html,
         headers={
-            **_PRIVATE,
+            **PRIVATE,
             "Content-Security-Policy": f"{policy}; frame-ancestors 'none'; sandbox",
             "Referrer-Policy": "no-referrer",
         },

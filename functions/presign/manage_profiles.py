@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from shared import wiring
 from shared.domain.identity import Permission
 from shared.domain.profile import Profile
-from shared.http_api import answer, correlation_id, identify, new_http_api, text_body
+from shared.http_api import PRIVATE, answer, correlation_id, identify, new_http_api, text_body
 from shared.observability import instrumented, logger
 from shared.services.profiles import (
     Condition,
@@ -66,7 +66,7 @@ def delete_one(name: str) -> Response[str]:
     identity = identify(app, Permission.IMPORT)
     if delete_profile(_name(), _condition(), identity, profiles=wiring.profiles()):
         logger.info("profile deleted", profile=_name())
-    return Response(status_code=int(HTTPStatus.NO_CONTENT), headers={"Cache-Control": "no-store"})
+    return Response(status_code=int(HTTPStatus.NO_CONTENT), headers=PRIVATE)
 
 
 def _name() -> str:

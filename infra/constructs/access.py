@@ -33,8 +33,16 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
     return {
         "start_upload": Access(
             told.of(
-                *("MAX_FILE_SIZE", "UPLOAD_RATE_LIMIT", "UPLOAD_URL_SECONDS", "RETENTION_DAYS"),
-                *("BUCKET", "UPLOADS_TABLE", "PROFILES_TABLE", "RATE_LIMITS_TABLE", "AUDIT_TABLE", "AUTH_SECRET_ARN"),
+                *("MAX_FILE_SIZE", "UPLOAD_RATE_LIMIT", "TENANT_UPLOAD_RATE_LIMIT", "UPLOAD_URL_SECONDS"),
+                *(
+                    "RETENTION_DAYS",
+                    "BUCKET",
+                    "UPLOADS_TABLE",
+                    "PROFILES_TABLE",
+                    "RATE_LIMITS_TABLE",
+                    "AUDIT_TABLE",
+                    "AUTH_SECRET_ARN",
+                ),
             ),
             [
                 _items(tables.uploads, "GetItem", "PutItem"),

@@ -34,8 +34,12 @@ def load_chunk(
 
     `reader` reads the upload's tables; it is made once for all of its chunks.
 
-    Raises AccountingError when the chunk does not hold the records that planning counted.
+    Raises AccountingError when the chunk does not hold the records that planning counted, and when the plan is not
+    that of the upload and of the version that was scanned.
     """
+    plan = reader.plan
+    if (plan.tenant_id, plan.upload_id, plan.source) != (upload.tenant_id, upload.upload_id, upload.source):
+        raise AccountingError("The plan is not that of the file that was scanned.")
     totals = records.loaded(upload.tenant_id, upload.upload_id, chunk.index)
     if totals is None:
         totals = records.load(_load(upload, chunk, reader, objects))
