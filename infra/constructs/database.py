@@ -31,6 +31,8 @@ class Network(Construct):
                 "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
             },
         )
+        # What is let through is told by the functions' traces; what is turned away has no other witness.
+        self.vpc.add_flow_log("Rejected", traffic_type=ec2.FlowLogTrafficType.REJECT)
         self.clients = ec2.SecurityGroup(
             self,
             "Clients",

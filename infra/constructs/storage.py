@@ -14,10 +14,24 @@ _MEND_DAYS = 30
 
 
 class Storage(Construct):
-    """One private, versioned bucket; the prefixes are those of `shared.domain.object_keys`."""
+    """One private, versioned bucket; the prefixes are those of `shared.domain.object_keys`.
+
+    Who read or wrote an object, also by a presigned URL, stands in the access logs, in a bucket of their own.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, page_origin: str, retention_days: int) -> None:
         super().__init__(scope, construct_id)
+        access_logs = s3.Bucket(
+            self,
+            "AccessLogs",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            lifecycle_rules=[s3.LifecycleRule(id="old", expiration=Duration.days(retention_days))],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
         self.bucket = s3.Bucket(
             self,
             "Bucket",
@@ -27,6 +41,8 @@ class Storage(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix="files/",
             cors=[
                 s3.CorsRule(
                     allowed_origins=[page_origin],

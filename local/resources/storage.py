@@ -16,7 +16,7 @@ _US_EAST_1 = "us-east-1"
     "AWS::S3::Bucket",
     properties="BucketName BucketEncryption CorsConfiguration LifecycleConfiguration OwnershipControls "
     "PublicAccessBlockConfiguration VersioningConfiguration",
-    without_effect="Tags",
+    without_effect="Tags LoggingConfiguration",
 )
 def create_bucket(resource: Resource, world: World) -> Created:
     """A bucket with everything that the template says about it."""

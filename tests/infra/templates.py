@@ -46,6 +46,11 @@ class Templates:
         [properties] = self.of_type(resource_type).values()
         return properties
 
+    def bucket_of_files(self) -> tuple[str, Properties]:
+        """The logical id and the properties of the bucket that browsers send files to; the other has access logs."""
+        [found] = [each for each in self.of_type("AWS::S3::Bucket").items() if "CorsConfiguration" in each[1]]
+        return found
+
     def functions(self) -> dict[str, Properties]:
         """Module name → properties of our functions; CDK's own handlers are not among them."""
         return {

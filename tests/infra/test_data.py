@@ -9,27 +9,33 @@ from tests.infra.templates import Templates
 
 
 def test_bucket_is_private_and_versioned(templates: Templates) -> None:
-    """Nothing in the bucket can be made public, and no version of an object is lost by an overwrite."""
-    bucket = templates.only("AWS::S3::Bucket")
-    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
-    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
-    assert "BucketEncryption" in bucket
+    """Nothing in a bucket can be made public, and no version of a file is lost by an overwrite."""
+    name, files = templates.bucket_of_files()
+    assert files["VersioningConfiguration"] == {"Status": "Enabled"}
+    buckets = templates.of_type("AWS::S3::Bucket")
+    for bucket in buckets.values():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        assert "BucketEncryption" in bucket
+    [logs] = buckets.keys() - {name}
+    assert files["LoggingConfiguration"]["DestinationBucketName"] == {"Ref": logs}
 
 
 def test_bucket_refuses_plain_http(templates: Templates) -> None:
     """A request without TLS is denied to everybody."""
-    statements = templates.only("AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
-    assert any(
-        statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        for statement in statements
-    )
+    policies = templates.of_type("AWS::S3::BucketPolicy")
+    assert len(policies) == len(templates.of_type("AWS::S3::Bucket"))
+    for policy in policies.values():
+        assert any(
+            statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            for statement in policy["PolicyDocument"]["Statement"]
+        )
 
 
 def test_only_the_page_may_call_from_a_browser(templates: Templates) -> None:
     """CORS names the page's origin and no other, at the bucket and at the API."""
-    [rule] = templates.only("AWS::S3::Bucket")["CorsConfiguration"]["CorsRules"]
+    [rule] = templates.bucket_of_files()[1]["CorsConfiguration"]["CorsRules"]
     assert rule["AllowedOrigins"] == [PAGE_ORIGIN]
     assert templates.only("AWS::ApiGatewayV2::Api")["CorsConfiguration"]["AllowOrigins"] == [PAGE_ORIGIN]
 
@@ -38,7 +44,7 @@ def test_each_prefix_expires(templates: Templates) -> None:
     """Every prefix that keys are made under has a rule, and old versions go as well."""
     rules = {
         rule["Prefix"]: rule
-        for rule in templates.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+        for rule in templates.bucket_of_files()[1]["LifecycleConfiguration"]["Rules"]
         if "Prefix" in rule
     }
     assert rules.keys() == {"incoming/", "quarantine/", "work/", "refused/", "reports/"}

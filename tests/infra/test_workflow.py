@@ -91,7 +91,7 @@ def test_a_task_outlasts_its_function(definition: dict[str, Any], manifest: dict
 def test_chunks_are_loaded_from_the_list_in_the_bucket(templates: Templates, definition: dict[str, Any]) -> None:
     """A Distributed Map reads the chunk list, hands each chunk to `load_chunk` with the upload, and keeps no output."""
     each = definition["States"]["LoadChunks"]
-    [bucket] = templates.of_type("AWS::S3::Bucket")
+    bucket, _ = templates.bucket_of_files()
     assert each["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
     assert each["ItemReader"]["Parameters"] == {"Bucket": f"<{bucket}>", "Key.$": "$.plan.chunksKey"}
     assert each["MaxConcurrency"] == 8
