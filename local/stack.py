@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from local.aws.access_keys import AccessKeys
 from local.aws.lambda_calls import FunctionCall, FunctionResult
 from local.aws.server import AwsServer
 from local.aws.step_functions import stop_all as stop_all_executions
@@ -58,7 +59,7 @@ class StackOptions:
     """What somebody may choose for a local stack. A port of 0 takes a free one.
 
     `postgres_dsn` names a Postgres to use instead of the embedded one; `overrides` are settings by their name in
-    capitals.
+    capitals. With `enforce_roles` each function may do what its own role allows, and no more.
     """
 
     folder: Path = STATE_FOLDER
@@ -67,9 +68,10 @@ class StackOptions:
     aws_port: int = 0
     postgres_dsn: str | None = None
     overrides: Mapping[str, str] | None = None
+    enforce_roles: bool = False
 
     @classmethod
-    def from_environment(cls, folder: Path = STATE_FOLDER) -> StackOptions:
+    def from_environment(cls, folder: Path = STATE_FOLDER, *, enforce_roles: bool = False) -> StackOptions:
         """Read AWS_REGION, LINEFEED_API_PORT, LINEFEED_AWS_PORT, LINEFEED_POSTGRES_DSN and the fields of Settings."""
         names = (field.upper() for field in Settings.model_fields)
         return cls(
@@ -78,6 +80,7 @@ class StackOptions:
             api_port=int(os.environ.get("LINEFEED_API_PORT", "0")),
             aws_port=int(os.environ.get("LINEFEED_AWS_PORT", "0")),
             postgres_dsn=os.environ.get("LINEFEED_POSTGRES_DSN"),
+            enforce_roles=enforce_roles,
             overrides={name: os.environ[name] for name in names if name in os.environ},
         )
 
@@ -90,6 +93,7 @@ class LocalStack:
         self._folder = options.folder.resolve()
         self._running = ExitStack()
         self._host: LambdaHost | None = None
+        self._keys = AccessKeys({ACCESS_KEY_ID: SECRET_ACCESS_KEY})
         self.description: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -136,6 +140,7 @@ class LocalStack:
             functions=read_functions(),
             overrides=self._options.overrides or {},
             assembly=CACHE,
+            keys=self._keys if self._options.enforce_roles else None,
             providers=provider_functions(stacks),
         )
         outputs = self._deploy(stacks, world)
@@ -175,7 +180,7 @@ class LocalStack:
         return postgres.address, postgres.outside_address
 
     def _start_aws(self) -> AwsServer:
-        aws = AwsServer(self._invoke, {ACCESS_KEY_ID: SECRET_ACCESS_KEY}, self._options.aws_port)
+        aws = AwsServer(self._invoke, self._keys, self._options.aws_port)
         aws.start()
         self._running.callback(aws.stop, 1.0)
         return aws

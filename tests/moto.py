@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.aws.access_keys import AccessKeys
 from local.aws.server import AwsServer
 from tests.contract.cloud import ACCESS_KEY, SECRET, Cloud, FunctionHost
 
@@ -18,7 +19,8 @@ from tests.contract.cloud import ACCESS_KEY, SECRET, Cloud, FunctionHost
 def cloud() -> Iterator[Cloud]:
     """The server, with a role that functions and state machines may have."""
     host = FunctionHost()
-    with AwsServer(host.invoke, {ACCESS_KEY: SECRET}) as server:
-        cloud = Cloud(server.endpoint, host)
+    keys = AccessKeys({ACCESS_KEY: SECRET})
+    with AwsServer(host.invoke, keys) as server:
+        cloud = Cloud(server.endpoint, host, keys)
         cloud.make_role()
         yield cloud

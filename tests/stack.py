@@ -32,7 +32,7 @@ _START_SECONDS = 90
 def start_stack(folder: Path, **settings: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     """Start `python -m local up` and wait until it can be reached; return the process and its stack.json."""
     with (folder / "up.log").open("wb") as log:
-        command = [sys.executable, "-m", "local", "up", "--state", str(folder)]
+        command = [sys.executable, "-m", "local", "up", "--enforce-roles", "--state", str(folder)]
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **settings})
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:

@@ -52,7 +52,7 @@ class PresignedRequests:
 
     def __init__(self, application: WsgiApplication, credentials: Mapping[str, str]) -> None:
         self._application = application
-        self._credentials = dict(credentials)
+        self._credentials = credentials
 
     def __call__(self, environ: WsgiEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Let a request through, verified if need be, or answer S3's error."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Self, cast
 
@@ -26,11 +25,13 @@ from local.aws import (
     s3_writes,
     step_functions,
 )
+from local.aws.access_keys import AccessKeys
 from local.aws.cors import BucketCors
 from local.aws.dynamodb_streams import StreamPollers
 from local.aws.lambda_calls import AsyncCalls, InvokeFunction
 from local.aws.patching import Patches
 from local.aws.presigned import PresignedRequests
+from local.aws.role_policies import RolePolicies
 from local.aws.s3_errors import WsgiApplication
 
 _HOST = "127.0.0.1"
@@ -41,14 +42,14 @@ class AwsServer:
     """Serves the AWS services at `endpoint`, once, from `start` to `stop` or as a context manager.
 
     `invoke` runs every Lambda function, on threads of the server: an answer that somebody waits for in line,
-    events of S3 and of DynamoDB streams later, with retries. It may call the server. `credentials` are the
-    access keys, with their secrets, that may presign S3 requests. `port` 0 takes a free one.
+    events of S3 and of DynamoDB streams later, with retries. It may call the server. `keys` may presign S3 requests,
+    and those of roles may do what the role allows; more may be issued while it runs. `port` 0 takes a free one.
 
     moto keeps its state in module variables: only one server may run in a process, and `stop` forgets it all.
     """
 
-    def __init__(self, invoke: InvokeFunction, credentials: Mapping[str, str], port: int = 0) -> None:
-        self._credentials = dict(credentials)
+    def __init__(self, invoke: InvokeFunction, keys: AccessKeys, port: int = 0) -> None:
+        self._keys = keys
         self._port = port
         self._calls = AsyncCalls(invoke)
         self._pollers = StreamPollers(invoke)
@@ -113,7 +114,8 @@ class AwsServer:
 
     def _bind(self) -> BaseWSGIServer:
         dispatcher = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
-        application = BucketCors(PresignedRequests(cast("WsgiApplication", dispatcher), self._credentials))
+        checked = RolePolicies(cast("WsgiApplication", dispatcher), self._keys)
+        application = BucketCors(PresignedRequests(checked, self._keys.secrets))
         # Bound here, because werkzeug exits the process when the port is taken.
         with socket.create_server((_HOST, self._port), backlog=128) as listener:
             return make_server(

@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=Path, default=STATE_FOLDER, metavar="DIR", help="the stack's folder (default: .local)"
     )
+    parser.add_argument(
+        "--enforce-roles", action="store_true", help="let each function do what its role allows, and no more"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     logging.getLogger("local").setLevel(logging.INFO)
     listen_for_signals()
     began = time.monotonic()
-    stack = LocalStack(StackOptions.from_environment(arguments.state))
+    stack = LocalStack(StackOptions.from_environment(arguments.state, enforce_roles=arguments.enforce_roles))
     try:
         stack.start()
     except KeyboardInterrupt:

@@ -33,7 +33,8 @@ class Platform:
 class Function:
     """A function's configuration. The first of `code` is the task root; all are on the import path.
 
-    `timeout` is in seconds, `memory` in MB (told to the function, not enforced).
+    `timeout` is in seconds, `memory` in MB (told to the function, not enforced). `access_key_id` is
+    that of the function's own role, None where all have the platform's.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Function:
     memory: int = 128
     variables: Mapping[str, str] = field(default_factory=dict)
     concurrency: int = DEFAULT_CONCURRENCY
+    access_key_id: str | None = None
 
     @property
     def module(self) -> str:
@@ -107,7 +109,7 @@ def process_variables(function: Function, platform: Platform, runtime_api: str) 
         "_HANDLER": function.handler,
         "AWS_REGION": platform.region,
         "AWS_DEFAULT_REGION": platform.region,
-        "AWS_ACCESS_KEY_ID": platform.access_key_id,
+        "AWS_ACCESS_KEY_ID": function.access_key_id or platform.access_key_id,
         "AWS_SECRET_ACCESS_KEY": platform.secret_access_key,
         "AWS_ENDPOINT_URL": platform.endpoint_url,
         "AWS_CONFIG_FILE": os.devnull,

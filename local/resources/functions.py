@@ -52,6 +52,7 @@ def create_function(resource: Resource, world: World) -> Created:
             timeout=timeout,
             memory=memory,
             variables=variables,
+            access_key_id=_access_key(properties["Role"], world),
             concurrency=min(DEFAULT_CONCURRENCY, int(properties.get("ReservedConcurrentExecutions", 1000))),
         )
     )
@@ -99,6 +100,12 @@ def create_event_source(resource: Resource, world: World) -> Created:
     """A stream or queue that feeds a function."""
     mapping = world.client("lambda").create_event_source_mapping(**resource.properties)
     return Created(mapping["UUID"], {"Id": mapping["UUID"]})
+
+
+def _access_key(role_arn: str, world: World) -> str | None:
+    """A key of the function's role, where roles are enforced."""
+    role = role_arn.rpartition("/")[2]
+    return world.keys.issue(role, world.platform.secret_access_key) if world.keys else None
 
 
 def _code(resource: Resource, world: World) -> tuple[Path, ...]:

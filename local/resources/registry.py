@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.aws.access_keys import AccessKeys
 from local.aws_clients import AwsClients
 from local.gateway_events import Cors, Route
 from local.lambda_host import LambdaHost, Platform
@@ -38,6 +39,7 @@ class World:
 
     `functions` are the manifest's: handler module → the folders of its code. `providers` are the functions of
     CDK's own custom resources, as (stack, logical id). `overrides` are settings given in our own environment.
+    `keys` issues each function a key of its own role; None where all may do everything.
     """
 
     platform: Platform
@@ -47,6 +49,7 @@ class World:
     functions: Mapping[str, tuple[Path, ...]]
     overrides: Mapping[str, str]
     assembly: Path
+    keys: AccessKeys | None = None
     providers: frozenset[tuple[str, str]] = frozenset()
     apis: dict[str, ApiDraft] = field(default_factory=dict)
     schedules: list[Schedule] = field(default_factory=list)

@@ -17,6 +17,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
+from local.aws.access_keys import AccessKeys
 from local.aws.lambda_calls import FunctionCall, FunctionResult
 
 if TYPE_CHECKING:
@@ -63,8 +64,9 @@ class FunctionHost:
 class Cloud:
     """The running server as its clients see it."""
 
-    def __init__(self, endpoint: str, host: FunctionHost) -> None:
+    def __init__(self, endpoint: str, host: FunctionHost, keys: AccessKeys | None = None) -> None:
         self.endpoint = endpoint
+        self.keys = keys or AccessKeys()
         self.host = host
         self.http = httpx.Client(timeout=60)
         self.s3: S3Client = self._client("s3", signature_version="s3v4")

@@ -7,15 +7,17 @@ import sys
 
 import pytest
 
+from local.aws.access_keys import AccessKeys
 from local.aws.server import AwsServer
 
 LIFE = """
 import socket, threading, time
+from local.aws.access_keys import AccessKeys
 from local.aws.server import AwsServer
 from tests.contract.cloud import ACCESS_KEY, SECRET, Cloud, FunctionHost
 
 host, ended = FunctionHost(), []
-server = AwsServer(host.invoke, {ACCESS_KEY: SECRET})
+server = AwsServer(host.invoke, AccessKeys({ACCESS_KEY: SECRET}))
 server.start()
 port = int(server.endpoint.rpartition(":")[2])
 cloud = Cloud(server.endpoint, host)
@@ -35,13 +37,13 @@ assert server.stop(seconds=3) == 1, "the stuck call is given up"
 assert ended == ["scan"], "the other one ends, and can still reach the server"
 assert socket.socket().connect_ex(("127.0.0.1", port)) != 0, "nobody listens"
 
-with AwsServer(host.invoke, {ACCESS_KEY: SECRET}, port) as again:
+with AwsServer(host.invoke, AccessKeys({ACCESS_KEY: SECRET}), port) as again:
     assert again.endpoint == f"http://127.0.0.1:{port}"
     assert Cloud(again.endpoint, host).s3.list_buckets()["Buckets"] == [], "nothing is left of the first"
 
 with socket.create_server(("127.0.0.1", 0)) as other:
     try:
-        AwsServer(host.invoke, {}, other.getsockname()[1]).start()
+        AwsServer(host.invoke, AccessKeys(), other.getsockname()[1]).start()
     except OSError:
         print("the port is taken")
 """
@@ -51,7 +53,7 @@ with socket.create_server(("127.0.0.1", 0)) as other:
 def test_only_one_server_runs_in_a_process() -> None:
     """Because the state of moto is the process's."""
     with pytest.raises(RuntimeError, match="Only one"):
-        AwsServer(lambda _: pytest.fail("nothing calls it"), {}).start()
+        AwsServer(lambda _: pytest.fail("nothing calls it"), AccessKeys()).start()
 
 
 def test_a_server_stops_and_starts_again() -> None:

@@ -1,0 +1,59 @@
+"""A chunk is loaded by the plan of its own upload, and of the version that was scanned."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from shared.columnar.reader import TableReader
+from shared.domain.plan import Chunk
+from shared.domain.upload import SourceObject, Upload, UploadState
+from shared.errors import AccountingError
+from shared.services.load_chunk import load_chunk
+from tests.unit.test_columnar import plan_for
+
+SCANNED = SourceObject(key="k", version_id="v", etag="e", size=1)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Nothing:
+    """Stands for every port, and fails when it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        pytest.fail(f"{name} was called")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tenant_id": "another"},
+        {"upload_id": "another"},
+        {"source": SCANNED.model_copy(update={"version_id": "w"})},
+        {"source": SCANNED.model_copy(update={"key": "incoming/another/u/source.csv"})},
+    ],
+)
+def test_a_plan_of_another_file_loads_nothing(change: dict[str, Any]) -> None:
+    """Whoever could exchange a plan could import another tenant's bytes by it, or bytes that nobody scanned."""
+    plan = plan_for(["timestamp", "machine_name"])
+    upload = Upload(
+        tenant_id="t",
+        upload_id="u",
+        created_at=NOW,
+        created_by="p",
+        correlation_id="c",
+        request_digest="d",
+        state=UploadState.IMPORTING,
+        file_name="f.csv",
+        file_size=1,
+        mime_type="text/csv",
+        object_key="k",
+        options=plan.options,
+        source=SCANNED,
+    )
+    reader = TableReader(plan.model_copy(update=change), NOW)
+    port = cast("Any", Nothing())
+    chunk = Chunk(index=0, start=0, end=1, first_line=2, records=1)
+    with pytest.raises(AccountingError, match="not that of the file that was scanned"):
+        load_chunk(upload, chunk, reader, uploads=port, objects=port, records=port)
