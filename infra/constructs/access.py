@@ -115,7 +115,10 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 _items(tables.profiles, "GetItem", "Query", "PutItem"),
                 _items(tables.audit, "PutItem"),
                 objects.may(_READ_VERSIONS, "incoming"),
-                objects.may(_WRITE, "work"),
+                # To find where an import stops it reads the chunks ahead, also staged ones, and keeps what it refuses.
+                objects.may(["s3:GetObject"], "work"),
+                objects.may(_WRITE, "work", "refused"),
+                objects.may_list("refused"),
             ],
         ),
         "load_chunk": Access(

@@ -1,0 +1,244 @@
+"""The API's description in OpenAPI 3.1: `python -m infra.openapi` writes docs/openapi.json.
+
+Routes are those of the manifest, bodies those of the models that read them; a route that is not described here is an
+error, and so is a description without a route. A test compares the file with a fresh one.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from infra.manifest import ROOT, read_manifest
+from shared.domain.audit import AuditEvent
+from shared.domain.profile import Profile, ProfileContent
+from shared.domain.quality_report import QualityReport
+from shared.domain.record import ProductionRecord
+from shared.domain.upload import UploadStatus
+from shared.services.start_upload import StartUpload
+
+TARGET = ROOT / "docs" / "openapi.json"
+_UPLOADS = "/api/import/manufacturing-data"
+_PROFILES = "/api/import/profiles"
+
+Schema = dict[str, Any]
+
+
+def document() -> Schema:
+    """The whole description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Linefeed",
+            "version": tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"],
+            "description": "Manufacturing data files into Postgres: start an upload, send the file to the address that "
+            "the answer names, follow it, and fetch what was refused.",
+        },
+        "security": [{"session": []}],
+        "paths": _paths(),
+        "components": {
+            "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
+            "schemas": _schemas(),
+        },
+    }
+
+
+def _paths() -> Schema:
+    routes = [route for spec in read_manifest().values() for route in spec.routes]
+    described = _operations()
+    if undescribed := sorted({*routes} ^ described.keys()):
+        raise ValueError(f"described and routed differ: {undescribed}")
+    paths: Schema = {}
+    for route in routes:
+        method, path = route.split(" ")
+        names = [_in_path(part[1:-1]) for part in path.split("/") if part.startswith("{")]
+        operation = described[route]
+        operation["parameters"] = [*names, *operation.get("parameters", [])]
+        operation["responses"]["default"] = _answer("Why it was not done.", _ref("Error"))
+        paths.setdefault(path, {})[method.lower()] = operation
+    return paths
+
+
+def _operations() -> dict[str, Schema]:
+    """What each route takes and answers, by the route."""
+    pages = [_query("limit", {"type": "integer", "minimum": 1, "maximum": 200}), _query("cursor", {"type": "string"})]
+    upload_id = _query("uploadId", {"type": "string"})
+    unless = _header("If-None-Match")
+    conditions = [_header("If-Match"), unless]
+    return {
+        f"POST {_UPLOADS}": {
+            "operationId": "startUpload",
+            "summary": "Start an upload; the answer holds the form that brings the file's bytes",
+            "parameters": [_header("Idempotency-Key")],
+            "requestBody": _body("StartUpload"),
+            "responses": {"201": _answer("The upload and where to send its file.", _ref("StartedUpload"))},
+        },
+        f"GET {_UPLOADS}": {
+            "operationId": "getUploads",
+            "summary": "One upload with its progress, or a page of the tenant's uploads, the newest first",
+            "parameters": [upload_id, *pages],
+            "responses": {
+                "200": _answer("With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads")]})
+            },
+        },
+        f"GET {_UPLOADS}/template": {
+            "operationId": "getTemplate",
+            "summary": "An empty table to fill in",
+            "parameters": [_format("xlsx", "csv"), unless],
+            "responses": {"200": {"description": "The file."}, "304": {"description": "It has not changed."}},
+        },
+        f"GET {_UPLOADS}/{{uploadId}}/errors": {
+            "operationId": "getRefusedRows",
+            "summary": "A page of the refused rows, or the way to a file of all",
+            "parameters": [_format("json", "csv", "xlsx"), *pages],
+            "responses": {
+                "200": _answer("A page, or the file's address.", {"anyOf": [_page("refusedRows"), _ref("Download")]}),
+                "302": {"description": "The file is there."},
+            },
+        },
+        f"GET {_UPLOADS}/{{uploadId}}/audit": {
+            "operationId": "getAudit",
+            "summary": "What was done to an upload, by whom and why, the oldest first",
+            "parameters": pages,
+            "responses": {"200": _answer("A page of events.", _page("events", _ref("AuditEvent")))},
+        },
+        f"GET {_UPLOADS}/{{uploadId}}/report": {
+            "operationId": "getReport",
+            "summary": "The quality report of an upload that has ended, also as a page",
+            "parameters": [_format("json", "html")],
+            "responses": {"200": _answer("The report.", _ref("QualityReport"), "text/html")},
+        },
+        f"GET {_PROFILES}": {
+            "operationId": "getProfiles",
+            "summary": "All profiles of the tenant, by name",
+            "responses": {"200": _answer("Without what may be long.", _object(profiles={"type": "array"}))},
+        },
+        f"GET {_PROFILES}/{{name}}": {
+            "operationId": "getProfile",
+            "summary": "One profile",
+            "responses": {"200": _answer("The profile, its revision as ETag.", _ref("Profile"))},
+        },
+        f"PUT {_PROFILES}/{{name}}": {
+            "operationId": "putProfile",
+            "summary": "Create or replace a profile",
+            "parameters": conditions,
+            "requestBody": _body("ProfileContent"),
+            "responses": {
+                "200": _answer("It was replaced.", _ref("Profile")),
+                "201": _answer("It was created.", _ref("Profile")),
+            },
+        },
+        f"DELETE {_PROFILES}/{{name}}": {
+            "operationId": "deleteProfile",
+            "summary": "Delete a profile",
+            "parameters": [_header("If-Match")],
+            "responses": {"204": {"description": "There is none any more."}},
+        },
+    }
+
+
+def _schemas() -> Schema:
+    taken: list[type[BaseModel]] = [StartUpload, ProfileContent]
+    given: list[type[BaseModel]] = [Profile, AuditEvent, QualityReport, ProductionRecord]
+    _, of_models = models_json_schema(
+        [*((model, "validation") for model in taken), *((model, "serialization") for model in given)],
+        by_alias=True,
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas: Schema = of_models["$defs"]
+    text, number = {"type": "string"}, {"type": "integer"}
+    return schemas | {
+        "Error": _object(
+            error={**text, "description": "A stable code."},
+            message={**text, "description": "What to do."},
+            supportId={**text, "description": "Finds the line in the log."},
+            details=_object(errors={"type": "array", "items": {"type": "object"}}),
+        ),
+        "StartedUpload": _object(
+            success={"type": "boolean"},
+            uploadId=text,
+            jobId=text,
+            status=_status(),
+            message=text,
+            tracking=_object(statusUrl=text, websocketUrl={"type": ["string", "null"]}),
+            upload={
+                "anyOf": [
+                    _object(method=text, url=text, fields={"type": "object"}, expiresAt={"type": ["string", "null"]}),
+                    {"type": "null"},
+                ]
+            },
+        ),
+        "Upload": _object(uploadId=text, fileName=text, status=_status(), stage=text, message=text, createdAt=text),
+        "Progress": _object(
+            totalRecords=number,
+            processedRecords=number,
+            successfulRecords=number,
+            failedRecords=number,
+            duplicates=number,
+            warnings=number,
+            unprocessedRecords=number,
+            percentage=number,
+            currentPhase=text,
+            estimatedTimeRemaining={"type": ["integer", "null"]},
+        ),
+        "Download": _object(url=text, expiresAt=text),
+    }
+
+
+def _status() -> Schema:
+    return {"type": "string", "enum": [status.value for status in UploadStatus]}
+
+
+def _one_upload() -> Schema:
+    return _object(upload=_ref("Upload"), progress=_ref("Progress"))
+
+
+def _page(name: str, item: Schema | None = None) -> Schema:
+    pagination = _object(limit={"type": "integer"}, nextCursor={"type": ["string", "null"]})
+    return _object(**{name: {"type": "array", "items": item or {"type": "object"}}, "pagination": pagination})
+
+
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _body(model: str) -> Schema:
+    return {"required": True, "content": {"application/json": {"schema": _ref(model)}}}
+
+
+def _answer(description: str, schema: Schema, *others: str) -> Schema:
+    also = {kind: {"schema": {"type": "string"}} for kind in others}
+    return {"description": description, "content": {"application/json": {"schema": schema}, **also}}
+
+
+def _query(name: str, schema: Schema) -> Schema:
+    return {"name": name, "in": "query", "schema": schema}
+
+
+def _header(name: str) -> Schema:
+    return {"name": name, "in": "header", "schema": {"type": "string"}}
+
+
+def _in_path(name: str) -> Schema:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _format(*forms: str) -> Schema:
+    return _query("format", {"type": "string", "enum": [*forms], "default": forms[0]})
+
+
+def text() -> str:
+    """The file's text."""
+    return json.dumps(document(), ensure_ascii=False, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(text(), encoding="utf-8")
