@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo up test bench lint synth lock clean
+.PHONY: help setup demo up test bench lint synth audit lock clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ lint: setup ## Style, types, layers
 synth: setup ## The CloudFormation templates in cdk.out/, checked by cfn-lint
 	$(RUN) infra/app.py
 	.venv/bin/cfn-lint cdk.out/*.template.json
+
+audit: setup ## Ask PyPI for known weaknesses of what is deployed (needs the internet)
+	.venv/bin/pip-audit -r requirements/common.txt -r requirements/loader.txt --require-hashes --disable-pip
 
 lock: setup ## Lock the newest allowed versions of all packages
 	$(COMPILE) --upgrade --group dev -o requirements/dev.txt

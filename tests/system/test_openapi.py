@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 
@@ -14,13 +13,7 @@ from infra import openapi
 ERROR = {"error", "message", "supportId", "details"}
 
 
-@pytest.fixture
-def described() -> Any:
-    """The description as schemathesis has it."""
-    return schemathesis.openapi.from_dict(openapi.document())
-
-
-schema = schemathesis.pytest.from_fixture("described")
+schema = schemathesis.openapi.from_dict(openapi.document())
 
 
 def test_the_committed_description_is_that_of_the_code() -> None:
@@ -41,7 +34,6 @@ def test_no_request_ends_in_a_fault_of_ours(case: Any, stack: dict[str, Any], to
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400 and "message" in answer.text:  # the gateway's own 404 has a message too, and no code
         assert set(answer.json()) in (ERROR, {"message"})
-    if 200 <= answer.status_code < 300:
-        case.validate_response(answer, checks=[schemathesis.checks.not_a_server_error])
+    if answer.status_code < 400 and case.method == case.operation.method.upper():
         documented = {int(status) for status in case.operation.definition.raw["responses"] if status.isdigit()}
         assert answer.status_code in documented
