@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from shared.adapters.secrets import read_secret
+from shared.adapters.secrets import forget_secrets, read_secret
 from shared.errors import TransientError
 from shared.settings import Settings
 
@@ -28,6 +28,8 @@ _TRANSIENT_STATES = ("08", "25P03", "40001", "40003", "53", "55", "57", "58")
 """How the SQLSTATEs begin of broken connections, idle timeouts, serialization, resources, locks, operators, systems.
 
 A deadlock (40P01) is left to the caller, who knows another way."""
+
+_WRONG_PASSWORD = "28P01"  # noqa: S105 (the SQLSTATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,18 @@ class Postgres:
             with suppress(DatabaseError, InterfaceError, OSError):
                 return self._start(self._connection)
             self._connection = None
-        self._connection = connect(self._address())
+        self._connection = self._connect()
         return self._start(self._connection)
+
+    def _connect(self) -> pg8000.native.Connection:
+        """A new connection; where the password is refused, with the one that the secret has now."""
+        try:
+            return connect(self._address())
+        except DatabaseError as error:
+            if sqlstate(error) != _WRONG_PASSWORD:
+                raise
+            forget_secrets()
+            return connect(self._address())
 
     def _start(self, connection: pg8000.native.Connection) -> pg8000.native.Connection:
         connection.run("BEGIN")

@@ -10,6 +10,11 @@ from shared.errors import TransientError
 _CACHE_SECONDS = 300
 
 
+def forget_secrets() -> None:
+    """Read every secret anew the next time: one that was refused may have been rotated since it was read."""
+    parameters.clear_caches()  # type: ignore[no-untyped-call]
+
+
 def read_secret(arn: str) -> str:
     """The secret's text."""
     try:
