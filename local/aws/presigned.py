@@ -4,7 +4,8 @@ moto checks no presigned URL and no POST policy: any signature, any key, any siz
 too. This WSGI middleware stands in front of it and answers S3's errors:
 
 - presigned URLs (GET, PUT, and whatever else): signature, expiry, and that every x-amz header sent was signed;
-- POST forms: signature, expiration, every condition of the policy, and that each field has a condition;
+- POST forms: signature, expiration, every condition of the policy, that each field has a condition, and that the
+  file has the SHA-256 that a field gives;
 - SigV2, two signatures at once, and no signature at all are refused.
 
 Bodies go through temporary files (s3_writes.py), never whole into memory. Requests signed in the Authorization
@@ -15,9 +16,10 @@ tokens, and bucket policies that would allow anonymous access.
 from __future__ import annotations
 
 import binascii
+import hashlib
 import hmac
 import io
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -142,6 +144,7 @@ class PresignedRequests:
             body = s3_writes.new_body()
             size = form.copy_file(body, limit=sizes.maximum)
             sizes.check(size)
+            _check_sha256(fields, body)
         finally:
             form.discard()
             environ["CONTENT_LENGTH"] = "0"
@@ -228,6 +231,16 @@ def _policy(encoded: str) -> bytes:
         return b64decode(encoded, validate=True)
     except binascii.Error as error:
         raise S3Error(HTTPStatus.BAD_REQUEST, "InvalidPolicyDocument", "Invalid Policy: Invalid Base64.") from error
+
+
+def _check_sha256(fields: Mapping[str, str], body: s3_writes.Body) -> None:
+    wanted = fields.get("x-amz-checksum-sha256")
+    if wanted is None:
+        return
+    body.seek(0)
+    if b64encode(hashlib.file_digest(body, "sha256").digest()).decode() != wanted:
+        message = "The SHA256 you specified did not match the calculated checksum."
+        raise S3Error(HTTPStatus.BAD_REQUEST, "BadDigest", message)
 
 
 def _authorize(environ: WsgiEnvironment, credential: str) -> None:

@@ -29,14 +29,16 @@ class S3Objects:
         self._client = client
         self._bucket = bucket
 
-    def sign_upload(self, key: str, *, content_type: str, size: int, seconds: int) -> SignedPost:
-        """Let a browser write exactly this key, type and number of bytes, for so long."""
+    def sign_upload(self, key: str, *, content_type: str, size: int, sha256: str | None, seconds: int) -> SignedPost:
+        """Let a browser write exactly this key, type, number of bytes and, with `sha256`, these bytes, for so long."""
         fields = {"Content-Type": content_type}
+        if sha256:
+            fields |= {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": sha256}
         post = self._client.generate_presigned_post(
             self._bucket,
             key,
             Fields=fields,
-            Conditions=[{"Content-Type": content_type}, ["content-length-range", size, size]],
+            Conditions=[*({name: value} for name, value in fields.items()), ["content-length-range", size, size]],
             ExpiresIn=seconds,
         )
         return SignedPost(post["url"], post["fields"])

@@ -150,8 +150,11 @@ class SignedPost:
 class Objects(Protocol):
     """The bucket."""
 
-    def sign_upload(self, key: str, *, content_type: str, size: int, seconds: int) -> SignedPost:
-        """Let a browser write exactly this key, type and number of bytes, for so long."""
+    def sign_upload(self, key: str, *, content_type: str, size: int, sha256: str | None, seconds: int) -> SignedPost:
+        """Let a browser write exactly this key, type and number of bytes, for so long.
+
+        `sha256` in Base64, where it is known, is that of the only bytes that are taken.
+        """
 
     def sign_download(self, key: str, *, file_name: str, seconds: int) -> str:
         """A URL that downloads the object under a file name, for so long."""

@@ -58,11 +58,16 @@ _UPLOAD_NAMES = uuid.UUID("5d1c1f6e-2f4e-5f0b-9d59-1c0b3f1f7a10")
 
 
 class StartUpload(CheckedChoices, UploadOptions):
-    """The body of the request. `file_size` is in bytes, and the upload must have exactly so many."""
+    """The body of the request. `file_size` is in bytes, and the upload must have exactly so many.
+
+    With `checksum_sha256`, the file's SHA-256 in Base64, S3 takes no other bytes.
+    """
 
     file_name: Annotated[str, Field(min_length=1, max_length=255)]
     file_size: Annotated[int, Field(ge=0)]
     mime_type: Annotated[str, Field(max_length=255, pattern=r"^[ -~]*$")] = "text/csv"
+
+    checksum_sha256: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")] | None = None
 
     @field_validator("work_unit_id")
     @classmethod
@@ -123,7 +128,11 @@ def start_upload(
     if upload.state is not UploadState.AWAITING_UPLOAD:
         return StartedUpload(upload, None, None, allowance)
     post = objects.sign_upload(
-        upload.object_key, content_type=upload.mime_type, size=upload.file_size, seconds=settings.upload_url_seconds
+        upload.object_key,
+        content_type=upload.mime_type,
+        size=upload.file_size,
+        sha256=request.checksum_sha256,
+        seconds=settings.upload_url_seconds,
     )
     return StartedUpload(upload, post, clock() + timedelta(seconds=settings.upload_url_seconds), allowance)
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -53,6 +55,19 @@ def test_what_the_policy_allows_is_stored(cloud: Cloud, bucket: str) -> None:
     assert (answer.status_code, answer.headers["x-amz-version-id"]) == (204, stored["VersionId"])
     assert answer.headers["ETag"] == stored["ETag"]
     assert (stored["Body"].read(), stored["ContentType"]) == (CSV, "text/csv")
+
+
+@pytest.mark.parametrize(("content", "status"), [(CSV, 204), (b"machine,parts\nm1,6\n", 400)])
+def test_a_form_with_a_checksum_takes_these_bytes_alone(cloud: Cloud, bucket: str, content: bytes, status: int) -> None:
+    """As S3 does where a field of the form gives it."""
+    fields = {
+        "x-amz-checksum-algorithm": "SHA256",
+        "x-amz-checksum-sha256": b64encode(sha256(CSV).digest()).decode(),
+    }
+    conditions = [{name: value} for name, value in fields.items()]
+    answer = send(cloud, bucket, form(cloud, bucket, fields=fields, conditions=conditions), content)
+    assert answer.status_code == status
+    assert keys(cloud, bucket) == ([KEY] if status == 204 else [])
 
 
 def test_success_action_status_201_is_answered_with_a_document(cloud: Cloud, bucket: str) -> None:

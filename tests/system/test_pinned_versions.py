@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local.client import StorageError
 from tests.driving import Person, csv_bytes, outcome, rows
 
 Invoke = Callable[..., dict[str, Any]]
@@ -39,7 +40,7 @@ def key_of(started: dict[str, Any]) -> str:
 
 def start(person: Person, data: bytes) -> dict[str, Any]:
     """An upload whose file was not sent yet."""
-    return person.client.start_upload(person.file(data), work_unit_id=person.work_unit)
+    return person.client.start_upload(person.file(data), work_unit_id=person.work_unit, checksum=False)
 
 
 def test_a_form_that_is_sent_again_changes_nothing(person: Person, query: Query) -> None:
@@ -134,6 +135,20 @@ def test_tags_and_metadata_say_nothing_of_a_file(
     upload = person.client.wait(started["uploadId"], timeout=60)["upload"]
     assert (upload["status"], upload["failure"]["code"]) == ("failed", "file_not_text")
     assert machines(query, person) == []
+
+
+def test_with_a_checksum_the_store_takes_these_bytes_alone(person: Person, query: Query) -> None:
+    """Neither others of the same size under the same form, nor the right ones under another checksum."""
+    started = person.client.start_upload(person.file(GOOD), work_unit_id=person.work_unit)
+    with pytest.raises(StorageError) as caught:
+        person.client.send_file(started, person.file(OTHER))
+    assert caught.value.code == "BadDigest"
+    fields = {**started["upload"]["fields"], "x-amz-checksum-sha256": "A" * 43 + "="}
+    answer = httpx.post(started["upload"]["url"], data=fields, files={"file": GOOD}, trust_env=False)
+    assert answer.status_code == 403
+    person.client.send_file(started, person.file(GOOD))
+    assert outcome(person.client.wait(started["uploadId"], timeout=60)["upload"]) == (4, 4, 0, 0)
+    assert machines(query, person) == [["Press 1", 4]]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import json
 import re
 import threading
 import tracemalloc
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,7 @@ def test_an_upload_is_announced_with_what_the_caller_chose(peer: Peer, client: L
         "deduplicate": False,
         "timeZone": "Europe/Berlin",
         "defaults": {"siteName": "Köln"},
+        "checksumSha256": b64encode(sha256(file.read_bytes()).digest()).decode(),
     }
 
 
