@@ -109,4 +109,6 @@ def _sentence(fault: ErrorDetails) -> str:
     """A fault in the operator's words."""
     unknown = fault["type"] == "extra_forbidden"
     message = "there is nothing of this name to choose" if unknown else fault["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(map(str, fault['loc']))}: {message}"
+    # A setting that was left out is named by its field, and the operator knows it in capitals.
+    place = [str(part).upper() if part in OPERATOR_SETTINGS else str(part) for part in fault["loc"]]
+    return f"{'.'.join(place)}: {message}"

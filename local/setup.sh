@@ -35,7 +35,7 @@ if [ "${1:-}" = tests ]; then
   need node nodejs
   need npm npm
   echo "Setting up tests/nextauth …"
-  npm ci --prefix tests/nextauth --ignore-scripts --no-audit --no-fund --loglevel=error
+  npm ci --prefix tests/nextauth --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   exit
 fi
 
