@@ -1,6 +1,8 @@
 # Everything here does its own set-up first (local/setup.sh); nothing but Python 3.11+ and Node 20+ is expected.
 RUN := .venv/bin/python
 UV := .venv/bin/uv
+# npm writes it last, and `npm ci` makes it anew.
+NEXTAUTH := tests/nextauth/node_modules/.package-lock.json
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
@@ -9,37 +11,40 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: .venv/.ready ## Install what is needed
+setup: .venv/.ready $(NEXTAUTH) ## Install what is needed
 
 .venv/.ready: requirements/dev.txt requirements/uv.txt local/setup.sh
 	@bash local/setup.sh
 
-demo: setup ## Start the system, import the sample file, show what became of it
+$(NEXTAUTH): tests/nextauth/package-lock.json
+	@bash local/setup.sh tests
+
+demo: .venv/.ready ## Start the system, import the sample file, show what became of it
 	@$(RUN) -m local demo
 
-up: setup ## Keep the system running until Ctrl-C
+up: .venv/.ready ## Keep the system running until Ctrl-C
 	@$(RUN) -m local up
 
 test: setup lint synth ## Everything that must hold
 	$(RUN) -m pytest
 
-bench: setup ## Measure the engine and the system against Postgres' COPY
+bench: .venv/.ready ## Measure the engine and the system against Postgres' COPY
 	$(RUN) -m bench
 
-lint: setup ## Style, types, layers
+lint: .venv/.ready ## Style, types, layers
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-synth: setup ## The CloudFormation templates in cdk.out/, checked by cfn-lint
+synth: .venv/.ready ## The CloudFormation templates in cdk.out/, checked by cfn-lint
 	$(RUN) infra/app.py
 	.venv/bin/cfn-lint cdk.out/*.template.json
 
-audit: setup ## Ask PyPI for known weaknesses of what is deployed (needs the internet)
+audit: .venv/.ready ## Ask PyPI for known weaknesses of what is deployed (needs the internet)
 	.venv/bin/pip-audit -r requirements/common.txt -r requirements/loader.txt --require-hashes --disable-pip
 
-lock: setup ## Lock the newest allowed versions of all packages
+lock: .venv/.ready ## Lock the newest allowed versions of all packages
 	$(COMPILE) --upgrade --group dev -o requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --group loader -o requirements/loader.txt
 	$(COMPILE) --constraint requirements/dev.txt --group common -o requirements/common.txt

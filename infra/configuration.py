@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 from pydantic_core import ErrorDetails
 
-from shared.settings import Settings
+from shared.settings import Settings, needed_by_oidc
 
 OPERATOR_SETTINGS = (
     "max_file_size",
@@ -20,6 +20,12 @@ OPERATOR_SETTINGS = (
     "job_concurrency",
     "chunk_bytes",
     "retention_days",
+    "auth_provider",
+    "auth_tenant_claim",
+    "auth_role_claim",
+    "oidc_issuer",
+    "oidc_audience",
+    "oidc_audience_claim",
 )
 """The fields of `Settings` that are a choice; the others are names of what the stacks create."""
 
@@ -28,6 +34,7 @@ _FIELDS: dict[str, Any] = {name: (field.annotation, field) for name, field in Se
 _ChosenSettings: type[BaseModel] = create_model(
     "_ChosenSettings",
     __config__=ConfigDict(extra="forbid", alias_generator=str.upper),
+    __validators__={"needed_by_oidc": field_validator("oidc_issuer", "oidc_audience")(needed_by_oidc)},
     **{name: _FIELDS[name] for name in OPERATOR_SETTINGS},
 )
 
@@ -103,4 +110,6 @@ def _sentence(fault: ErrorDetails) -> str:
     """A fault in the operator's words."""
     unknown = fault["type"] == "extra_forbidden"
     message = "there is nothing of this name to choose" if unknown else fault["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(map(str, fault['loc']))}: {message}"
+    # A setting that was left out is named by its field, and the operator knows it in capitals.
+    place = [str(part).upper() if part in OPERATOR_SETTINGS else str(part) for part in fault["loc"]]
+    return f"{'.'.join(place)}: {message}"

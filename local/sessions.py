@@ -1,16 +1,21 @@
-"""Session tokens for the local run: signed as whoever runs the real sign-in would, with the stack's own secret."""
+"""Session tokens for the local run: made as an Auth.js app makes them, with the stack's own secret."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jwt
+from joserfc.jwe import JWERegistry
 from joserfc.jwk import OctKey
 
 from shared.domain.identity import Role
 
 _LIFETIME_SECONDS = 7 * 86400
+_COOKIE = "authjs.session-token"
+_ENCRYPTION = "A256CBC-HS512"
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,10 @@ PEOPLE = (
 
 
 def make_token(secret: str, person: Person, *, lifetime_seconds: int = _LIFETIME_SECONDS) -> str:
-    """A bearer token (JWT, HS256) for a person; a negative lifetime makes one that has expired."""
+    """A session of Auth.js v5 for a person; a negative lifetime makes one that has expired.
+
+    It serves as a bearer token and as the cookie `authjs.session-token`.
+    """
     now = int(time.time())
     claims = {
         "sub": person.user,
@@ -43,4 +51,12 @@ def make_token(secret: str, person: Person, *, lifetime_seconds: int = _LIFETIME
         "iat": now,
         "exp": now + lifetime_seconds,
     }
-    return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret))
+    header = {"alg": "dir", "enc": _ENCRYPTION}
+    registry = JWERegistry(algorithms=list(header.values()))
+    return jwt.encode(header, claims, _key(secret), registry=registry, default_type=None)
+
+
+def _key(secret: str) -> OctKey:
+    info = f"Auth.js Generated Encryption Key ({_COOKIE})"
+    hkdf = HKDF(SHA256(), 64, salt=_COOKIE.encode(), info=info.encode())
+    return OctKey.import_key(hkdf.derive(secret.encode()))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv with the locked packages. What is missing on the system is installed through apt where we are root,
+# Make .venv with the locked packages, or with the argument “tests” install the npm packages of the tests. What is missing on the system is installed through apt where we are root,
 # and named where we are not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,6 +30,14 @@ find_python() {
   echo "Linefeed needs Python 3.11 or newer; name one with PYTHON=…" >&2
   exit 1
 }
+
+if [ "${1:-}" = tests ]; then
+  need node nodejs
+  need npm npm
+  echo "Setting up tests/nextauth …"
+  npm ci --prefix tests/nextauth --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+  exit
+fi
 
 need python3 python3 python3-venv
 need node nodejs

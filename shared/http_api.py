@@ -13,12 +13,10 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from shared import wiring
-from shared.adapters.secrets import read_secret
-from shared.adapters.sessions import authenticate
+from shared.adapters.sessions import Presented
 from shared.domain.identity import Identity, Permission
 from shared.errors import RequestRefused, TransientError
 from shared.observability import logger
-from shared.settings import get_settings
 
 BASE = "/api/import/manufacturing-data"
 
@@ -40,15 +38,25 @@ def new_http_api() -> APIGatewayHttpResolver:
 
 def identify(app: APIGatewayHttpResolver, permission: Permission) -> Identity:
     """Who is asking; raises RequestRefused 401 without a session and 403 without the permission."""
-    headers = app.current_event.headers
-    secret = read_secret(get_settings().auth_secret_arn)
-    identity = authenticate(headers.get("authorization"), secret=secret, now=wiring.clock())
+    identity = wiring.sessions().identify(_presented(app), wiring.clock())
     logger.append_keys(tenant_id=identity.tenant_id, user_id=identity.user_id)
     if not identity.may(permission):
         raise RequestRefused(
             f"Your role ({identity.role}) does not have the permission {permission}.", status=403, code="forbidden"
         )
     return identity
+
+
+def _presented(app: APIGatewayHttpResolver) -> Presented:
+    """What the request brings to say who sends it; payload 2.0 keeps cookies apart from the headers."""
+    event = app.current_event
+    return Presented(
+        method=event.http_method,
+        authorization=event.headers.get("authorization"),
+        cookies=tuple(event.cookies),
+        origin=event.headers.get("origin"),
+        fetch_site=event.headers.get("sec-fetch-site"),
+    )
 
 
 def correlation_id(app: APIGatewayHttpResolver) -> str:

@@ -9,11 +9,23 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
 Bytes = Annotated[int, Field(gt=0)]
 Seconds = Annotated[int, Field(gt=0)]
+ClaimName = Annotated[str, Field(min_length=1, max_length=200)]
+AuthProvider = Literal["nextauth", "oidc"]
+AudienceClaim = Literal["aud", "client_id"]
+
+_ISSUER = r"^(https://[^\s/?#@]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1)(:\d+)?(/[^\s?#]*)?)?$"
+
+
+def needed_by_oidc(value: str, info: ValidationInfo) -> str:
+    """A value that cannot be left out when access tokens of an issuer are what counts."""
+    if info.data.get("auth_provider") == "oidc" and not value:
+        raise ValueError("AUTH_PROVIDER oidc needs it")
+    return value
 
 
 class Settings(BaseSettings):
@@ -27,8 +39,25 @@ class Settings(BaseSettings):
     job_concurrency: Annotated[int, Field(gt=0)] = Field(5, description="Imports that run at the same time.")
     chunk_bytes: Bytes = Field(8_388_608, description="Size at which a chunk is cut, in bytes.")
     retention_days: Annotated[int, Field(gt=0)] = Field(90, description="How long uploads and audit are kept.")
+    auth_provider: AuthProvider = Field(
+        "nextauth", description="Whose sessions count: `nextauth` (NextAuth v4 and Auth.js v5) or `oidc`."
+    )
+    auth_tenant_claim: ClaimName = Field("tenant", description="The session's claim with the tenant.")
+    auth_role_claim: ClaimName = Field("role", description="The session's claim with the role.")
+    oidc_issuer: Annotated[str, Field(pattern=_ISSUER)] = Field(
+        "", description="Issuer of access tokens, as their `iss` has it.", validate_default=True
+    )
+    oidc_audience: str = Field(
+        "",
+        description="Whom access tokens must be for: this API's name there, or the client's id.",
+        validate_default=True,
+    )
+    oidc_audience_claim: AudienceClaim = Field(
+        "aud", description="The claim with it: `client_id` for Cognito, whose access tokens have no `aud`."
+    )
 
     # What the deployment fills in
+    page_origin: str = Field("", description="Origin of the upload page.")
     bucket: str = ""
     uploads_table: str = ""
     jobs_table: str = ""
@@ -37,13 +66,17 @@ class Settings(BaseSettings):
     profiles_table: str = ""
     state_machine_arn: str = ""
     fail_import_function: str = Field("", description="The function that ends an import whose execution was lost.")
-    auth_secret_arn: str = Field("", description="Secret with the key that session tokens are signed with.")
+    auth_secret_arn: str = Field(
+        "", description="Secret with NextAuth's secrets, newest first: one a line, or a JSON list."
+    )
     database_secret_arn: str = Field("", description="Secret with username, password and dbname as JSON.")
     database_host: str = Field("", description="Host name, or the folder of a Unix socket.")
     database_port: int = 5432
     database_tls: Literal["verify-full", "disable"] = Field(
         "verify-full", description="`disable` is for a Unix socket or a database on the same machine."
     )
+
+    _needed_by_oidc = field_validator("oidc_issuer", "oidc_audience")(needed_by_oidc)
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import boto3  # noqa: TID251 (the one place)
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from shared.adapters.postgres_records import PostgresRecords
+    from shared.adapters.sessions import Sessions
 
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20)
 # Path style: the other one signs for a global name that redirects while a bucket outside us-east-1 is new.
@@ -80,6 +81,31 @@ def executions() -> StepFunctionsExecutions:
     """The state machine."""
     client = boto3.client("stepfunctions", config=_RETRIES)
     return StepFunctionsExecutions(client, state_machine_arn=get_settings().state_machine_arn)
+
+
+@cache
+def sessions() -> Sessions:
+    """Whoever proves who is asking, as AUTH_PROVIDER says; what only one way needs is loaded for that way alone."""
+    from shared.adapters.sessions import ClaimNames  # noqa: PLC0415
+
+    settings = get_settings()
+    names = ClaimNames(tenant=settings.auth_tenant_claim, role=settings.auth_role_claim)
+    if settings.auth_provider == "oidc":
+        from shared.adapters.issuer_keys import IssuerKeys, fetch_json  # noqa: PLC0415
+        from shared.adapters.oidc_sessions import OidcSessions  # noqa: PLC0415
+
+        return OidcSessions(
+            IssuerKeys(settings.oidc_issuer, fetch_json),
+            issuer=settings.oidc_issuer,
+            audience=settings.oidc_audience,
+            audience_claim=settings.oidc_audience_claim,
+            names=names,
+        )
+    from shared.adapters.nextauth_sessions import NextAuthSessions  # noqa: PLC0415
+    from shared.adapters.secrets import read_secret  # noqa: PLC0415
+
+    secrets = partial(read_secret, settings.auth_secret_arn)
+    return NextAuthSessions(secrets, page_origin=settings.page_origin, names=names)
 
 
 @cache

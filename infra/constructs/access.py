@@ -30,19 +30,15 @@ def function_access(data: DataStack, configuration: Configuration) -> dict[str, 
 def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
     """The functions that people and S3 call."""
     tables, objects = data.tables, _Objects(data.bucket)
+    sessions = _session_settings(told)
+    # With oidc the issuer's public keys are all that is needed; the functions fetch them, being in no VPC.
+    sessions_secret = [_secret(data.auth_secret)] if "AUTH_SECRET_ARN" in sessions else []
     return {
         "start_upload": Access(
             told.of(
                 *("MAX_FILE_SIZE", "UPLOAD_RATE_LIMIT", "TENANT_UPLOAD_RATE_LIMIT", "UPLOAD_URL_SECONDS"),
-                *(
-                    "RETENTION_DAYS",
-                    "BUCKET",
-                    "UPLOADS_TABLE",
-                    "PROFILES_TABLE",
-                    "RATE_LIMITS_TABLE",
-                    "AUDIT_TABLE",
-                    "AUTH_SECRET_ARN",
-                ),
+                *("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "PROFILES_TABLE", "RATE_LIMITS_TABLE", "AUDIT_TABLE"),
+                *sessions,
             ),
             [
                 _items(tables.uploads, "GetItem", "PutItem"),
@@ -51,15 +47,12 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 _items(tables.audit, "PutItem"),
                 # The browser's POST is signed with this role's credentials, so it can do no more than this.
                 objects.may(["s3:PutObject"], "incoming"),
-                _secret(data.auth_secret),
+                *sessions_secret,
             ],
         ),
         "manage_profiles": Access(
-            told.of("PROFILES_TABLE", "AUTH_SECRET_ARN"),
-            [
-                _items(tables.profiles, "GetItem", "Query", "PutItem", "DeleteItem"),
-                _secret(data.auth_secret),
-            ],
+            told.of("PROFILES_TABLE", *sessions),
+            [_items(tables.profiles, "GetItem", "Query", "PutItem", "DeleteItem"), *sessions_secret],
         ),
         "scan_upload": Access(
             told.of("MAX_FILE_SIZE", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE"),
@@ -74,7 +67,7 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             ],
         ),
         "read_status": Access(
-            told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE", "AUTH_SECRET_ARN"),
+            told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE", *sessions),
             [
                 _items(tables.uploads, "GetItem"),
                 _query(tables.uploads, UPLOADS_BY_CREATION),
@@ -82,10 +75,18 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 objects.may(["s3:GetObject"], "refused", "reports"),
                 objects.may(_WRITE, "reports"),
                 objects.may_list("refused", "reports"),
-                _secret(data.auth_secret),
+                *sessions_secret,
             ],
         ),
     }
+
+
+def _session_settings(told: _Environment) -> tuple[str, ...]:
+    """What proves who is asking, by setting; all but the secret are told with either provider."""
+    claims = ("AUTH_PROVIDER", "AUTH_TENANT_CLAIM", "AUTH_ROLE_CLAIM", "PAGE_ORIGIN")
+    issuer = ("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_AUDIENCE_CLAIM")
+    secret = ("AUTH_SECRET_ARN",) if told.of("AUTH_PROVIDER")["AUTH_PROVIDER"] == "nextauth" else ()
+    return (*claims, *issuer, *secret)
 
 
 def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
@@ -154,6 +155,7 @@ def _environment(data: DataStack, configuration: Configuration) -> _Environment:
     return _Environment(
         {
             **{name: str(value) for name, value in configuration.settings.items()},
+            "PAGE_ORIGIN": configuration.page_origin,
             "BUCKET": data.bucket.bucket_name,
             "UPLOADS_TABLE": data.tables.uploads.table_name,
             "JOBS_TABLE": data.tables.jobs.table_name,

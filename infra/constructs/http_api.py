@@ -30,7 +30,10 @@ _ACCESS_LOG = {
 
 
 class Api(Construct):
-    """API Gateway v2 with payload 2.0. The functions check the session themselves, so no route is open."""
+    """API Gateway v2 with payload 2.0. The functions check the session themselves, so no route is open.
+
+    `with_cookies` lets the page send its session as a cookie.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Api(Construct):
         manifest: Mapping[str, FunctionSpec],
         functions: Functions,
         page_origin: str,
+        with_cookies: bool,
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -68,6 +72,7 @@ class Api(Construct):
                     "ratelimit-reset",
                     "content-disposition",
                 ],
+                allow_credentials=with_cookies,
                 max_age=Duration.hours(1),
             ),
         )

@@ -34,7 +34,7 @@ class DataStack(Stack):
         self.auth_secret = secretsmanager.Secret(
             self,
             "AuthSecret",
-            description="The key that session tokens are signed with (HS256)",
+            description="The secrets of NextAuth, newest first: one a line, or a JSON list",
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
             removal_policy=RemovalPolicy.RETAIN,
         )
@@ -43,5 +43,5 @@ class DataStack(Stack):
             self,
             "AuthSecretArn",
             value=self.auth_secret.secret_arn,
-            description="The key for whoever signs the session tokens",
+            description="The secret (AUTH_SECRET) for the NextAuth app whose sessions count",
         )

@@ -52,6 +52,7 @@ class PipelineStack(Stack):
             manifest=manifest,
             functions=self.functions,
             page_origin=configuration.page_origin,
+            with_cookies=configuration.settings["AUTH_PROVIDER"] == "nextauth",
             log_retention=configuration.log_retention,
         )
         self._scan_what_comes_in()

@@ -1,46 +1,99 @@
-"""Session tokens: JWTs signed with HMAC-SHA-256 by the platform that people sign in to (RFC 7519)."""
+"""What both ways to prove a session have in common: what a request brings, the claims, the refusals."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
-from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
+from joserfc.util import json_b64decode
 from pydantic import ValidationError
 
 from shared.domain.identity import Identity
 from shared.errors import RequestRefused
 
-_ALGORITHM = "HS256"
 _CLOCK_TOLERANCE_SECONDS = 15
+_LONGEST_HEADER = 1024
+_SCHEME = {"WWW-Authenticate": "Bearer"}
 
 
-def authenticate(authorization: str | None, *, secret: str, now: datetime) -> Identity:
-    """The identity that a bearer token proves: claims `sub`, `tenant`, `role` and a numeric `exp`.
+@dataclass(frozen=True)
+class Presented:
+    """The parts of a request that say who sends it, and from where."""
 
-    Raises RequestRefused 401; the message does not say which check failed.
+    method: str
+    authorization: str | None = None
+    cookies: tuple[str, ...] = ()
+    origin: str | None = None
+    fetch_site: str | None = None
+
+    @property
+    def bearer(self) -> str | None:
+        """The bearer token; None where there is none."""
+        scheme, _, token = (self.authorization or "").partition(" ")
+        return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+@dataclass(frozen=True)
+class ClaimNames:
+    """The claims that tenant and role stand in."""
+
+    tenant: str
+    role: str
+
+
+class Sessions(Protocol):
+    """One way to prove who is asking."""
+
+    def identify(self, presented: Presented, now: datetime) -> Identity:
+        """Raises RequestRefused 401 `session_missing` or `session_invalid`, never saying which check failed."""
+
+
+def session_missing() -> RequestRefused:
+    """The refusal of a request that brings no session."""
+    message = "Sign in first: send the session's token as “Authorization: Bearer …”."
+    return RequestRefused(message, status=401, code="session_missing", headers=_SCHEME)
+
+
+def session_invalid() -> RequestRefused:
+    """The one refusal of a session that proves nothing, whatever is wrong with it."""
+    message = "The session is not valid or has ended; sign in again."
+    return RequestRefused(message, status=401, code="session_invalid", headers=_SCHEME)
+
+
+def read_header(token: str, allowed: frozenset[str]) -> dict[str, str]:
+    """A token's header, read before anything is believed; raises RequestRefused for a field that is not allowed.
+
+    Fields such as `jku`, `jwk`, `zip` or `crit` would let the token choose its own key or cost.
     """
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise _refused("Sign in first: send the session's token as “Authorization: Bearer …”.", "session_missing")
+    segment = token.partition(".")[0]
     try:
-        claims = jwt.decode(token.strip(), OctKey.import_key(secret), algorithms=[_ALGORITHM]).claims
-        registry = jwt.JWTClaimsRegistry(
-            now=int(now.timestamp()),
-            leeway=_CLOCK_TOLERANCE_SECONDS,
-            exp={"essential": True},
-            sub={"essential": True},
-            tenant={"essential": True},
-            role={"essential": True},
-        )
-        registry.validate(claims)
-        return Identity.model_validate(
-            {"tenant_id": claims["tenant"], "user_id": claims["sub"], "role": claims["role"]}, strict=False
-        )
-    except (JoseError, ValidationError, ValueError, TypeError) as error:
-        raise _refused("The session is not valid or has ended; sign in again.", "session_invalid") from error
+        header = json_b64decode(segment.encode()) if len(segment) <= _LONGEST_HEADER else None
+    except ValueError as error:
+        raise session_invalid() from error
+    if not isinstance(header, dict) or not header.keys() <= allowed:
+        raise session_invalid()
+    if not all(isinstance(value, str) for value in header.values()):
+        raise session_invalid()
+    return header
 
 
-def _refused(message: str, code: str) -> RequestRefused:
-    return RequestRefused(message, status=401, code=code, headers={"WWW-Authenticate": "Bearer"})
+def identity_of(claims: Mapping[str, Any], names: ClaimNames, now: datetime, **expected: ClaimsOption) -> Identity:
+    """The identity that proven claims tell; raises RequestRefused 401.
+
+    `exp` and `sub` must be there: what a sign-in keeps under the same key while it is under way (PKCE, state) has
+    no `sub` and is no session (CVE-2023-48309).
+    """
+    essential: ClaimsOption = {"essential": True}
+    registry = JWTClaimsRegistry(
+        now=int(now.timestamp()), leeway=_CLOCK_TOLERANCE_SECONDS, exp=essential, sub=essential, **expected
+    )
+    told = {"tenant_id": claims.get(names.tenant), "user_id": claims.get("sub"), "role": claims.get(names.role)}
+    try:
+        registry.validate(dict(claims))
+        return Identity.model_validate(told, strict=False)
+    except (JoseError, ValidationError) as error:
+        raise session_invalid() from error

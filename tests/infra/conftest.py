@@ -25,6 +25,15 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 
 @pytest.fixture(scope="session")
+def oidc_templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """The templates for the access tokens of an OpenID issuer."""
+    folder = tmp_path_factory.mktemp("cdk.out")
+    settings = {"AUTH_PROVIDER": "oidc", "OIDC_ISSUER": "https://issuer.example", "OIDC_AUDIENCE": "linefeed"}
+    synthesize(folder, {**UNBUNDLED, "pageOrigin": PAGE_ORIGIN, "settings": settings})
+    return Templates.read(folder)
+
+
+@pytest.fixture(scope="session")
 def manifest() -> dict[str, FunctionSpec]:
     """The functions' manifest."""
     return read_manifest()

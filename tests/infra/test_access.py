@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.infra.conftest import PAGE_ORIGIN
 from tests.infra.templates import Templates
 
 _WITHOUT_RESOURCE = (
@@ -102,6 +103,27 @@ def test_only_functions_of_the_database_read_its_secret(templates: Templates) ->
         "<DatabaseSecret": _DATABASE_FUNCTIONS,
         "<AuthSecret": {"start_upload", "manage_profiles", "read_status"},
     }
+
+
+def test_with_an_issuer_nobody_reads_a_secret_of_sessions(oidc_templates: Templates) -> None:
+    """Public keys are enough; and whoever fetches them is in no VPC, from where there is no way out."""
+    for name in ("start_upload", "manage_profiles", "read_status"):
+        function = oidc_templates.functions()[name]
+        told = function["Environment"]["Variables"]
+        assert (told["AUTH_PROVIDER"], told["OIDC_AUDIENCE"]) == ("oidc", "linefeed")
+        assert told["OIDC_ISSUER"] == "https://issuer.example"
+        assert "AUTH_SECRET_ARN" not in told
+        assert "VpcConfig" not in function
+        assert not [action for action, _ in oidc_templates.may(name) if action.startswith("secretsmanager:")]
+
+
+def test_the_page_may_send_cookies_where_they_count(templates: Templates, oidc_templates: Templates) -> None:
+    """Of NextAuth; an issuer's tokens are bearer tokens."""
+    for given, expected in ((templates, True), (oidc_templates, False)):
+        cors = given.only("AWS::ApiGatewayV2::Api")["CorsConfiguration"]
+        assert cors.get("AllowCredentials", False) is expected
+        assert cors["AllowOrigins"] == [PAGE_ORIGIN]
+    assert templates.functions()["start_upload"]["Environment"]["Variables"]["PAGE_ORIGIN"] == PAGE_ORIGIN
 
 
 def test_only_the_dispatcher_starts_executions(templates: Templates) -> None:

@@ -47,6 +47,13 @@ def test_cdks_own_context_is_left_alone() -> None:
         ({**_GOOD, "settings": {"JOB_CONCURRENCY": 0}}, "JOB_CONCURRENCY"),
         ({**_GOOD, "settings": {"JOB_CONCURENCY": 5}}, "JOB_CONCURENCY"),
         ({**_GOOD, "settings": {"BUCKET": "mine"}}, "BUCKET"),
+        ({**_GOOD, "settings": {"AUTH_PROVIDER": "saml"}}, "AUTH_PROVIDER"),
+        ({**_GOOD, "settings": {"AUTH_PROVIDER": "oidc", "OIDC_AUDIENCE": "linefeed"}}, "OIDC_ISSUER"),
+        ({**_GOOD, "settings": {"AUTH_PROVIDER": "oidc", "OIDC_ISSUER": "https://issuer.example"}}, "OIDC_AUDIENCE"),
+        ({**_GOOD, "settings": {"OIDC_ISSUER": "http://issuer.example"}}, "OIDC_ISSUER"),
+        ({**_GOOD, "settings": {"OIDC_ISSUER": "https://me@issuer.example"}}, "OIDC_ISSUER"),
+        ({**_GOOD, "settings": {"OIDC_AUDIENCE_CLAIM": "azp"}}, "OIDC_AUDIENCE_CLAIM"),
+        ({**_GOOD, "settings": {"AUTH_TENANT_CLAIM": ""}}, "AUTH_TENANT_CLAIM"),
         ({**_GOOD, "pageorigin": "https://files.example.com"}, "pageorigin"),
     ],
 )
