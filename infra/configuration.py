@@ -16,6 +16,7 @@ OPERATOR_SETTINGS = (
     "max_file_size",
     "upload_rate_limit",
     "tenant_upload_rate_limit",
+    "api_key_upload_rate_limit",
     "upload_url_seconds",
     "job_concurrency",
     "chunk_bytes",

@@ -19,11 +19,13 @@ from shared.domain.profile import Profile, ProfileContent
 from shared.domain.quality_report import QualityReport
 from shared.domain.record import ProductionRecord
 from shared.domain.upload import UploadStatus
+from shared.services.api_keys import NewApiKey
 from shared.services.start_upload import StartUpload
 
 TARGET = ROOT / "docs" / "openapi.json"
 _UPLOADS = "/api/import/manufacturing-data"
 _PROFILES = "/api/import/profiles"
+_KEYS = "/api/import/api-keys"
 
 Schema = dict[str, Any]
 
@@ -41,7 +43,9 @@ def document() -> Schema:
         "security": [{"session": []}],
         "paths": _paths(),
         "components": {
-            "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "session": {"type": "http", "scheme": "bearer", "description": "A session's token, or an API key."}
+            },
             "schemas": _schemas(),
         },
     }
@@ -138,11 +142,27 @@ def _operations() -> dict[str, Schema]:
             "parameters": [_header("If-Match")],
             "responses": {"204": {"description": "There is none any more."}},
         },
+        f"POST {_KEYS}": {
+            "operationId": "createApiKey",
+            "summary": "Make a key for a plant server; administrators alone",
+            "requestBody": _body("NewApiKey"),
+            "responses": {"201": _answer("The key's text, which is never shown again.", _ref("CreatedApiKey"))},
+        },
+        f"GET {_KEYS}": {
+            "operationId": "getApiKeys",
+            "summary": "The tenant's keys, without what they are made of",
+            "responses": {"200": _answer("The oldest first.", _object(apiKeys={"type": "array"}))},
+        },
+        f"DELETE {_KEYS}/{{keyId}}": {
+            "operationId": "revokeApiKey",
+            "summary": "End a key at once",
+            "responses": {"204": {"description": "It opens nothing any more."}},
+        },
     }
 
 
 def _schemas() -> Schema:
-    taken: list[type[BaseModel]] = [StartUpload, ProfileContent]
+    taken: list[type[BaseModel]] = [StartUpload, ProfileContent, NewApiKey]
     given: list[type[BaseModel]] = [Profile, AuditEvent, QualityReport, ProductionRecord]
     _, of_models = models_json_schema(
         [*((model, "validation") for model in taken), *((model, "serialization") for model in given)],
@@ -185,6 +205,7 @@ def _schemas() -> Schema:
             currentPhase=text,
             estimatedTimeRemaining={"type": ["integer", "null"]},
         ),
+        "CreatedApiKey": _object(keyId=text, name=text, key=text, createdAt=text, createdBy=text),
         "Download": _object(url=text, expiresAt=text),
     }
 

@@ -14,9 +14,11 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from shared import wiring
 from shared.adapters.sessions import Presented
+from shared.domain.api_key import looks_like_key
 from shared.domain.identity import Identity, Permission
 from shared.errors import RequestRefused, TransientError
 from shared.observability import logger
+from shared.services.api_keys import holder_of
 
 BASE = "/api/import/manufacturing-data"
 
@@ -37,8 +39,13 @@ def new_http_api() -> APIGatewayHttpResolver:
 
 
 def identify(app: APIGatewayHttpResolver, permission: Permission) -> Identity:
-    """Who is asking; raises RequestRefused 401 without a session and 403 without the permission."""
-    identity = wiring.sessions().identify(_presented(app), wiring.clock())
+    """Who is asking, by a session or an API key; raises RequestRefused 401 without one, 403 without the permission."""
+    presented, now = _presented(app), wiring.clock()
+    token = presented.bearer
+    if token is not None and looks_like_key(token):
+        identity = holder_of(token, keys=wiring.api_keys(), now=now)
+    else:
+        identity = wiring.sessions().identify(presented, now)
     logger.append_keys(tenant_id=identity.tenant_id, user_id=identity.user_id)
     if not identity.may(permission):
         raise RequestRefused(

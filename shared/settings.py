@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     max_file_size: Bytes = Field(104_857_600, description="Largest file that may be uploaded, in bytes.")
     upload_rate_limit: Annotated[int, Field(gt=0)] = Field(10, description="Uploads an hour and user.")
     tenant_upload_rate_limit: Annotated[int, Field(gt=0)] = Field(1000, description="Uploads an hour and tenant.")
+    api_key_upload_rate_limit: Annotated[int, Field(gt=0)] = Field(300, description="Uploads an hour and API key.")
     upload_url_seconds: Seconds = Field(900, description="How long a presigned upload URL works.")
     job_concurrency: Annotated[int, Field(gt=0)] = Field(5, description="Imports that run at the same time.")
     chunk_bytes: Bytes = Field(8_388_608, description="Size at which a chunk is cut, in bytes.")
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     rate_limits_table: str = ""
     audit_table: str = ""
     profiles_table: str = ""
+    api_keys_table: str = ""
     state_machine_arn: str = ""
     fail_import_function: str = Field("", description="The function that ends an import whose execution was lost.")
     auth_secret_arn: str = Field(

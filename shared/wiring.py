@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import boto3  # noqa: TID251 (the one place)
 from botocore.config import Config
 
+from shared.adapters.dynamodb_api_keys import DynamoApiKeys
 from shared.adapters.dynamodb_jobs import DynamoJobQueue
 from shared.adapters.dynamodb_profiles import DynamoProfiles
 from shared.adapters.dynamodb_rate_limits import DynamoRateLimiter
@@ -55,6 +56,13 @@ def uploads() -> DynamoUploads:
 def profiles() -> DynamoProfiles:
     """The tenants' profiles."""
     return DynamoProfiles(_dynamodb(), table=get_settings().profiles_table)
+
+
+@cache
+def api_keys() -> DynamoApiKeys:
+    """The plant servers' keys."""
+    settings = get_settings()
+    return DynamoApiKeys(_dynamodb(), table=settings.api_keys_table, retention_days=settings.retention_days)
 
 
 @cache

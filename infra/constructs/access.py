@@ -12,7 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from infra.configuration import Configuration
 from infra.constructs.database import PORT
 from infra.constructs.functions import Access
-from infra.constructs.tables import JOBS_BY_QUEUE, UPLOADS_BY_CREATION
+from infra.constructs.tables import API_KEYS_BY_TENANT, JOBS_BY_QUEUE, UPLOADS_BY_CREATION
 from infra.stacks.data import DataStack
 
 _READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
@@ -33,11 +33,20 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
     sessions = _session_settings(told)
     # With oidc the issuer's public keys are all that is needed; the functions fetch them, being in no VPC.
     sessions_secret = [_secret(data.auth_secret)] if "AUTH_SECRET_ARN" in sessions else []
+    identifying = [_items(tables.api_keys, "GetItem"), *sessions_secret]
     return {
         "start_upload": Access(
             told.of(
-                *("MAX_FILE_SIZE", "UPLOAD_RATE_LIMIT", "TENANT_UPLOAD_RATE_LIMIT", "UPLOAD_URL_SECONDS"),
-                *("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "PROFILES_TABLE", "RATE_LIMITS_TABLE", "AUDIT_TABLE"),
+                *("MAX_FILE_SIZE", "UPLOAD_RATE_LIMIT", "TENANT_UPLOAD_RATE_LIMIT", "API_KEY_UPLOAD_RATE_LIMIT"),
+                *(
+                    "UPLOAD_URL_SECONDS",
+                    "RETENTION_DAYS",
+                    "BUCKET",
+                    "UPLOADS_TABLE",
+                    "PROFILES_TABLE",
+                    "RATE_LIMITS_TABLE",
+                    "AUDIT_TABLE",
+                ),
                 *sessions,
             ),
             [
@@ -47,12 +56,20 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 _items(tables.audit, "PutItem"),
                 # The browser's POST is signed with this role's credentials, so it can do no more than this.
                 objects.may(["s3:PutObject"], "incoming"),
-                *sessions_secret,
+                *identifying,
             ],
         ),
         "manage_profiles": Access(
-            told.of("PROFILES_TABLE", *sessions),
-            [_items(tables.profiles, "GetItem", "Query", "PutItem", "DeleteItem"), *sessions_secret],
+            told.of("RETENTION_DAYS", "PROFILES_TABLE", *sessions),
+            [_items(tables.profiles, "GetItem", "Query", "PutItem", "DeleteItem"), *identifying],
+        ),
+        "manage_api_keys": Access(
+            told.of("RETENTION_DAYS", *sessions),
+            [
+                _items(tables.api_keys, "PutItem", "UpdateItem"),
+                _query(tables.api_keys, API_KEYS_BY_TENANT),
+                *identifying,
+            ],
         ),
         "scan_upload": Access(
             told.of("MAX_FILE_SIZE", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE"),
@@ -75,7 +92,7 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 objects.may(["s3:GetObject"], "refused", "reports"),
                 objects.may(_WRITE, "reports"),
                 objects.may_list("refused", "reports"),
-                *sessions_secret,
+                *identifying,
             ],
         ),
     }
@@ -83,7 +100,7 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
 
 def _session_settings(told: _Environment) -> tuple[str, ...]:
     """What proves who is asking, by setting; all but the secret are told with either provider."""
-    claims = ("AUTH_PROVIDER", "AUTH_TENANT_CLAIM", "AUTH_ROLE_CLAIM", "PAGE_ORIGIN")
+    claims = ("API_KEYS_TABLE", "AUTH_PROVIDER", "AUTH_TENANT_CLAIM", "AUTH_ROLE_CLAIM", "PAGE_ORIGIN")
     issuer = ("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_AUDIENCE_CLAIM")
     secret = ("AUTH_SECRET_ARN",) if told.of("AUTH_PROVIDER")["AUTH_PROVIDER"] == "nextauth" else ()
     return (*claims, *issuer, *secret)
@@ -162,6 +179,7 @@ def _environment(data: DataStack, configuration: Configuration) -> _Environment:
             "RATE_LIMITS_TABLE": data.tables.rate_limits.table_name,
             "AUDIT_TABLE": data.tables.audit.table_name,
             "PROFILES_TABLE": data.tables.profiles.table_name,
+            "API_KEYS_TABLE": data.tables.api_keys.table_name,
             "AUTH_SECRET_ARN": data.auth_secret.secret_arn,
             "DATABASE_HOST": data.database.proxy.endpoint,
             "DATABASE_PORT": str(PORT),

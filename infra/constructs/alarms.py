@@ -15,7 +15,15 @@ from constructs import Construct
 
 from infra.constructs.functions import METRICS_NAMESPACE, Functions
 
-_WATCHED = ("start_upload", "manage_profiles", "scan_upload", "dispatch_job", "fail_import", "read_status")
+_WATCHED = (
+    "start_upload",
+    "manage_profiles",
+    "manage_api_keys",
+    "scan_upload",
+    "dispatch_job",
+    "fail_import",
+    "read_status",
+)
 """Functions whose errors nobody else reports: a step's failure ends in a failed execution, a migration's
 in a failed deployment, and planning fails for each file that is not what it says."""
 

@@ -1,4 +1,4 @@
-"""The DynamoDB tables: uploads, jobs, rate limits, audit, profiles."""
+"""The DynamoDB tables: uploads, jobs, rate limits, audit, profiles, API keys."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from constructs import Construct
 
 UPLOADS_BY_CREATION = "byCreation"
 JOBS_BY_QUEUE = "byQueue"
+API_KEYS_BY_TENANT = "byTenant"
 
 
 class Tables(Construct):
@@ -26,6 +27,10 @@ class Tables(Construct):
         self.rate_limits = _table(self, "RateLimits", "limitKey")
         self.audit = _table(self, "Audit", "uploadKey", sort="eventId")
         self.profiles = _table(self, "Profiles", "tenantId", sort="profileName")  # kept until somebody deletes them
+        self.api_keys = _table(self, "ApiKeys", "keyId")
+        self.api_keys.add_global_secondary_index(
+            index_name=API_KEYS_BY_TENANT, partition_key=_text("tenantId"), sort_key=_text("createdAt")
+        )
 
 
 def _table(

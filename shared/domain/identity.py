@@ -26,6 +26,7 @@ class Permission(StrEnum):
 
     IMPORT = "data:import"
     READ = "data:read"
+    MANAGE_KEYS = "keys:manage"
 
 
 TenantId = Annotated[str, Field(max_length=100, pattern=r"^[\p{L}\p{N}][^/#\p{Cc}]*$")]
@@ -35,12 +36,22 @@ _MAY_IMPORT = frozenset({Role.ADMIN, Role.MANAGER, Role.ENGINEER, Role.SUPERVISO
 
 
 class Identity(Value):
-    """A person or a plant server, as the session says. The tenant comes from here and from nowhere else."""
+    """A person or a plant server, as the session says. The tenant comes from here and from nowhere else.
+
+    `key_id` is that of a plant server's API key, None for people.
+    """
 
     tenant_id: TenantId
     user_id: ShortText
     role: Role
+    key_id: str | None = None
 
     def may(self, permission: Permission) -> bool:
-        """True when the role carries the permission; every role may read."""
-        return permission is Permission.READ or self.role in _MAY_IMPORT
+        """True when the role carries the permission: every role may read, administrators alone make keys."""
+        match permission:
+            case Permission.READ:
+                return True
+            case Permission.IMPORT:
+                return self.role in _MAY_IMPORT
+            case Permission.MANAGE_KEYS:
+                return self.role is Role.ADMIN

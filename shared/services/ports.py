@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, Protocol, TypeVar
 
+from shared.domain.api_key import ApiKey
 from shared.domain.audit import AuditEvent
 from shared.domain.job import Job
 from shared.domain.profile import Profile
@@ -83,6 +84,22 @@ class Profiles(Protocol):
 
         False, and nothing is changed, when the present one has another revision.
         """
+
+
+class ApiKeys(Protocol):
+    """The tenants' API keys."""
+
+    def add(self, key: ApiKey) -> None:
+        """Store a new key."""
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """The key as it is now, whosever it is; None when there is none."""
+
+    def all(self, tenant_id: str) -> list[ApiKey]:
+        """The tenant's keys, the oldest first."""
+
+    def revoke(self, tenant_id: str, key_id: str, now: datetime) -> bool:
+        """End a key of the tenant, once; False when it has none of this id."""
 
 
 class AuditLog(Protocol):

@@ -172,7 +172,8 @@ def _count(identity: Identity, limiter: RateLimiter, settings: Settings) -> Allo
     The windows of both end at the same moments, so one counted for nothing under the user keeps nobody out longer.
     """
     tenant, user = f"tenant#{identity.tenant_id}", f"uploads#{identity.tenant_id}#{identity.user_id}"
-    allowance = limiter.take(user, settings.upload_rate_limit, _HOUR)
+    most = settings.api_key_upload_rate_limit if identity.key_id else settings.upload_rate_limit
+    allowance = limiter.take(user, most, _HOUR)
     if not allowance.admitted:
         raise _limited(f"You have started {allowance.limit:,} uploads this hour", allowance)
     of_all = limiter.take(tenant, settings.tenant_upload_rate_limit, _HOUR)

@@ -28,6 +28,7 @@ class Owned:
 
     upload_id: str
     profile: str
+    key_id: str
 
 
 Send = Callable[..., httpx.Response]
@@ -37,18 +38,22 @@ Send = Callable[..., httpx.Response]
 def send(stack: dict[str, Any], token: Callable[..., str]) -> Send:
     """Sends a request as anybody of a tenant; follows no redirect."""
 
-    def call(route: str, tenant: str, *, query: str = "", role: str = "admin", **names: str) -> httpx.Response:
+    def call(
+        route: str, tenant: str, *, query: str = "", role: str = "admin", body: str = "", **names: str
+    ) -> httpx.Response:
         method, path = route.split(" ")
         headers = {"Authorization": f"Bearer {token(tenant=tenant, role=role)}"}
-        body = json.dumps({"header": ["timestamp"]}) if method in ("PUT", "POST") else None
+        content = body or (json.dumps({"header": ["timestamp"]}) if method in ("PUT", "POST") else None)
         url = stack["apiUrl"] + path.format(**names) + query
-        return httpx.request(method, url, headers=headers, content=body, trust_env=False, timeout=60)
+        return httpx.request(method, url, headers=headers, content=content, trust_env=False, timeout=60)
 
     return call
 
 
 @pytest.fixture(scope="module")
-def owned(stack: dict[str, Any], token: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Owned:
+def owned(
+    send: Send, stack: dict[str, Any], token: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Owned:
     """An upload with a refused row, a report, an audit trail and a profile."""
     owner = Person(stack, "owner-ag", token("owner-ag"), tmp_path_factory.mktemp("owner"))
     table = rows(3, machine=MARK)
@@ -56,19 +61,20 @@ def owned(stack: dict[str, Any], token: Callable[..., str], tmp_path_factory: py
     upload = owner.import_file(csv_bytes(table), f"{MARK}.csv", save_profile=MARK, work_unit_id=MARK)
     assert upload["totals"]["refused"] == 1
     owner.client.close()
-    return Owned(upload["uploadId"], MARK)
+    key = send("POST /api/import/api-keys", "owner-ag", body=json.dumps({"name": MARK})).json()
+    return Owned(upload["uploadId"], MARK, key["keyId"])
 
 
 @pytest.mark.parametrize("route", sorted({*ROUTES} - OF_NOBODY))
 def test_what_is_anothers_is_not_there(send: Send, owned: Owned, route: str) -> None:
     """Each route, with the other tenant's ids: 404, or an answer that has nothing of it; and it is still there."""
-    names = {"uploadId": owned.upload_id, "name": owned.profile}
+    names = {"uploadId": owned.upload_id, "name": owned.profile, "keyId": owned.key_id}
     if route.startswith(f"GET {UPLOADS}") and "{" not in route:
         answers = [send(route, "stranger-ag", query=f"?uploadId={owned.upload_id}"), send(route, "stranger-ag")]
         assert answers[0].status_code == 404
     else:
         answers = [send(route, "stranger-ag", query=query, **names) for query in ("", "?format=csv", "?format=html")]
-        if route.startswith("GET") and "{" in route:
+        if "{" in route and (route.startswith("GET") or "{keyId}" in route):
             assert {answer.status_code for answer in answers} == {404}
     for answer in answers:
         assert answer.status_code < 500
@@ -100,13 +106,13 @@ def test_another_tenants_profile_is_taken_for_no_file(new_person: Callable[..., 
 @pytest.mark.parametrize("route", sorted(route for route in ROUTES if not route.startswith("GET")))
 def test_whoever_may_only_read_changes_nothing(send: Send, route: str, role: str) -> None:
     """Every route that changes something asks for the permission."""
-    answer = send(route, "owner-ag", role=role, uploadId="x", name="x")
+    answer = send(route, "owner-ag", role=role, uploadId="x", name="x", keyId="x")
     assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
 
 
 def test_answers_are_private_and_are_what_they_say(send: Send, owned: Owned) -> None:
     """No cache keeps them, and no browser guesses at them."""
     for route in ROUTES:
-        answer = send(route, "owner-ag", uploadId=owned.upload_id, name="nobody's")
+        answer = send(route, "owner-ag", uploadId=owned.upload_id, name="nobody's", keyId="x")
         assert answer.headers.get("x-content-type-options") == "nosniff", route
         assert {"no-store", "private, no-cache"} & {answer.headers.get("cache-control", "")}, route
