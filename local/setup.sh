@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make .venv with the locked packages, or with the argument “tests” install the npm packages of the tests. What is missing on the system is installed through apt where we are root,
-# and named where we are not.
+# Make .venv with the locked packages, or with the argument “tests” install the npm packages of the tests. What is
+# missing on the system is installed through apt where we are root, and named where we are not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -36,16 +36,16 @@ def ec_key(kid: str, curve: str = "P-256") -> ECKey:
 class Issuer:
     """A context manager; `fetched` counts the requests for each path, `answers` replaces what a path says."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.keys: list[dict[str, Any]] = [
             {**rsa_key("rsa-1").as_dict(private=False), "use": "sig", "alg": "RS256"},
             {**ec_key("ec-1").as_dict(private=False), "use": "sig"},
         ]
         self.answers: dict[str, Answer] = {}
         self.fetched: Counter[str] = Counter()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer((host, 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{host}:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -38,6 +38,8 @@ class DataStack(Stack):
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
             removal_policy=RemovalPolicy.RETAIN,
         )
+        # Exported whether or not sessions need it now: an export cannot go while the other stack still imports it.
+        self.export_value(self.auth_secret.secret_arn)
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         CfnOutput(
             self,

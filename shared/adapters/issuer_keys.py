@@ -33,8 +33,9 @@ _KEY_TYPES: dict[Any, type[PublicKey]] = {"RSA": RSAKey, "EC": ECKey}
 class IssuerKeys:
     """An issuer's keys by their `kid`.
 
-    They are fetched again after ten minutes and for a `kid` that is not known, and never twice within half a minute:
-    whoever sends made-up ones cannot make us a flood. While the issuer is down, its keys hold for an hour.
+    They are fetched again after ten minutes and for a `kid` that is not known, but never twice within half a minute
+    (ten seconds after a failure): whoever sends made-up ones cannot make us a flood. While the issuer is down, its
+    keys hold for an hour. One request at a time, as Lambda has it.
     """
 
     def __init__(self, issuer: str, fetch: Callable[[str], Any]) -> None:

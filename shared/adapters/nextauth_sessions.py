@@ -86,20 +86,17 @@ class NextAuthSessions:
         """
         if presented.method in _SAFE_METHODS:
             return
-        of_our_page = presented.origin is not None and presented.origin == self._page_origin != ""
-        if not of_our_page and (presented.origin is not None or presented.fetch_site not in _OWN_SITE):
+        origin = presented.origin
+        if not (presented.fetch_site in _OWN_SITE if origin is None else origin == self._page_origin != ""):
             message = "With a session cookie, only the upload page itself may change something; send a bearer token."
             raise RequestRefused(message, status=403, code="origin_refused")
 
     def _open(self, token: str, encodings: Iterable[_Encoding]) -> dict[str, Any]:
         """The claims of a token in one of the encodings; raises RequestRefused 401."""
         header = read_header(token, _HEADER_FIELDS)
-        _, encrypted_key, _ = (*token.split(".", 2), "", "")[:3]
-        if header.get("alg") != "dir" or encrypted_key:
-            raise session_invalid()
         text = self._secrets()
         for encoding in encodings:
-            if header.get("enc") == encoding.enc and header.keys() <= encoding.header:
+            if header.get("alg") == "dir" and header.get("enc") == encoding.enc and header.keys() <= encoding.header:
                 for key in _keys(text, encoding):
                     with suppress(JoseError, ValueError):
                         return jwt.decode(token, key, registry=JWERegistry(algorithms=["dir", encoding.enc])).claims

@@ -72,7 +72,7 @@ def read_header(token: str, allowed: frozenset[str]) -> dict[str, str]:
     segment = token.partition(".")[0]
     try:
         header = json_b64decode(segment.encode()) if len(segment) <= _LONGEST_HEADER else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise session_invalid() from error
     if not isinstance(header, dict) or not header.keys() <= allowed:
         raise session_invalid()

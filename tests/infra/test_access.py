@@ -117,6 +117,11 @@ def test_with_an_issuer_nobody_reads_a_secret_of_sessions(oidc_templates: Templa
         assert not [action for action, _ in oidc_templates.may(name) if action.startswith("secretsmanager:")]
 
 
+def test_the_provider_of_sessions_can_be_changed(templates: Templates, oidc_templates: Templates) -> None:
+    """What the data stack exports is the same for both; CloudFormation would not let go of what is still imported."""
+    assert templates.exports == oidc_templates.exports
+
+
 def test_the_page_may_send_cookies_where_they_count(templates: Templates, oidc_templates: Templates) -> None:
     """Of NextAuth; an issuer's tokens are bearer tokens."""
     for given, expected in ((templates, True), (oidc_templates, False)):
