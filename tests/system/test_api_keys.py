@@ -102,9 +102,8 @@ def test_a_changed_key_opens_nothing(send: Send) -> None:
         key + "A",
         key[:-1],
         "lfk_",
-        f"lfk_{'é' * 16}_{secret}",
     ):
-        answer = send("GET", IMPORTS_PATH, bearer=forged.encode().decode("latin-1"))
+        answer = send("GET", IMPORTS_PATH, bearer=forged)
         assert (answer.status_code, answer.json()["error"]) == (401, "session_invalid")
 
 
