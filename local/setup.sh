@@ -34,6 +34,7 @@ find_python() {
 if [ "${1:-}" = tests ]; then
   need node nodejs
   need npm npm
+  need clamd clamav-daemon
   echo "Setting up tests/nextauth …"
   npm ci --prefix tests/nextauth --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   exit

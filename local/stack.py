@@ -30,6 +30,7 @@ from local.postgres import Address, EmbeddedPostgres, ensure_database
 from local.resources import World, create
 from local.resources.custom import provider_functions
 from local.resources.http_api import http_api
+from local.scanner import scanner_settings
 from local.scheduler import Scheduler
 from local.sessions import PEOPLE, make_token
 from local.stack_file import STATE_FOLDER, StackLock, remove_description, write_description
@@ -74,6 +75,7 @@ class StackOptions:
     def from_environment(cls, folder: Path = STATE_FOLDER, *, enforce_roles: bool = False) -> StackOptions:
         """Read AWS_REGION, LINEFEED_API_PORT, LINEFEED_AWS_PORT, LINEFEED_POSTGRES_DSN and the fields of Settings."""
         names = (field.upper() for field in Settings.model_fields)
+        given = {name: os.environ[name] for name in names if name in os.environ}
         return cls(
             folder=folder,
             region=os.environ.get("AWS_REGION", DEFAULT_REGION),
@@ -81,7 +83,7 @@ class StackOptions:
             aws_port=int(os.environ.get("LINEFEED_AWS_PORT", "0")),
             postgres_dsn=os.environ.get("LINEFEED_POSTGRES_DSN"),
             enforce_roles=enforce_roles,
-            overrides={name: os.environ[name] for name in names if name in os.environ},
+            overrides=given | scanner_settings(given),
         )
 
 

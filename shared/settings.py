@@ -57,6 +57,14 @@ class Settings(BaseSettings):
         "aud", description="The claim with it: `client_id` for Cognito, whose access tokens have no `aud`."
     )
 
+    scanner: Literal["none", "clamd", "demo"] = Field(
+        "none", description="What looks for malware; `demo` is for one machine and no antivirus."
+    )
+    clamd_address: str = Field("", description="clamd's `host:port`, or `unix:/path`.")
+    scanner_definitions_days: Annotated[int, Field(ge=0)] = Field(
+        7, description="Age from which definitions are too old to trust; 0 where the age is not asked."
+    )
+
     # What the deployment fills in
     page_origin: str = Field("", description="Origin of the upload page.")
     bucket: str = ""

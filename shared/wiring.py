@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from shared.adapters.postgres_records import PostgresRecords
     from shared.adapters.sessions import Sessions
+    from shared.services.ports import Scanner
 
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20)
 # Path style: the other one signs for a global name that redirects while a bucket outside us-east-1 is new.
@@ -63,6 +64,21 @@ def api_keys() -> DynamoApiKeys:
     """The plant servers' keys."""
     settings = get_settings()
     return DynamoApiKeys(_dynamodb(), table=settings.api_keys_table, retention_days=settings.retention_days)
+
+
+@cache
+def scanner() -> Scanner | None:
+    """What looks for malware, as SCANNER says; None where nothing does."""
+    settings = get_settings()
+    if settings.scanner == "clamd":
+        from shared.adapters.clamd_scanner import ClamdScanner  # noqa: PLC0415
+
+        return ClamdScanner(settings.clamd_address)
+    if settings.scanner == "demo":
+        from shared.adapters.demo_scanner import DemoScanner  # noqa: PLC0415
+
+        return DemoScanner()
+    return None
 
 
 @cache

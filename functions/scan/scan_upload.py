@@ -28,6 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
             objects=wiring.objects(),
             queue=wiring.queue(),
             clock=wiring.clock,
-            max_file_size=get_settings().max_file_size,
+            scanner=wiring.scanner(),
+            settings=get_settings(),
         )
         logger.info("object scanned", key=key, outcome=outcome.value)

@@ -72,7 +72,10 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             ],
         ),
         "scan_upload": Access(
-            told.of("MAX_FILE_SIZE", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE"),
+            told.of(
+                *("MAX_FILE_SIZE", "SCANNER", "CLAMD_ADDRESS", "SCANNER_DEFINITIONS_DAYS"),
+                *("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE"),
+            ),
             [
                 _items(tables.uploads, "GetItem", "UpdateItem"),
                 _items(tables.jobs, "PutItem"),

@@ -102,6 +102,14 @@ FILE_PROBLEMS: dict[str, str] = {
     ),
     "file_not_workbook": "The file is {what}, not an Excel workbook. Save it as .xlsx, or as CSV and upload that.",
     "file_not_scanned": "The file has not been checked yet. Upload it again.",
+    "file_infected": (
+        "The malware scanner found “{threat}” in the file, so it was put away and nothing of it was read. Do not open "
+        "it; ask your administrator to look at the machine that it comes from."
+    ),
+    "file_scan_failed": (
+        "The file could not be checked for malware, so nothing of it was read. Upload it again in some minutes; if "
+        "that does not help, tell the supportId to your administrator."
+    ),
     "file_encoding_unknown": (
         "The encoding of the file's text was not recognized. Save it as CSV (UTF-8), or name its encoding with the "
         "upload."

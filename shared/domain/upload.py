@@ -239,6 +239,14 @@ class Failure(Value):
     support_id: str
 
 
+class MalwareScan(Value):
+    """What looked for malware, and of when its definitions are; None where it does not say."""
+
+    engine: str
+    definitions: str | None = None
+    definitions_at: datetime | None = None
+
+
 class Upload(Value):
     """A file and its fate, as stored. Times are in UTC."""
 
@@ -255,6 +263,7 @@ class Upload(Value):
     object_key: str
     options: UploadOptions
     source: SourceObject | None = None
+    malware_scan: MalwareScan | None = None
     plan: PlanSummary | None = None
     totals: Totals | None = None
     failure: Failure | None = None

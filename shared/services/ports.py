@@ -17,6 +17,7 @@ from shared.domain.audit import AuditEvent
 from shared.domain.job import Job
 from shared.domain.profile import Profile
 from shared.domain.upload import SourceObject, Totals, Upload, UploadState
+from shared.domain.verdict import Verdict
 
 if TYPE_CHECKING:
     import polars as pl  # slow to import, and most functions never load a row
@@ -59,6 +60,13 @@ class Uploads(Protocol):
 
     def progress(self, upload: Upload) -> Totals:
         """What has been counted so far; `records` as `add_progress` gave them."""
+
+
+class Scanner(Protocol):
+    """Looks for malware."""
+
+    def scan(self, stream: BinaryIO) -> Verdict:
+        """Look at a file from its start to its end. What keeps it from doing so is in the verdict."""
 
 
 class Profiles(Protocol):

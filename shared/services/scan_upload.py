@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
+from typing import Any
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.job import Job
 from shared.domain.problems import file_problem
-from shared.domain.upload import Failure, SourceObject, Upload, UploadState
+from shared.domain.upload import Failure, MalwareScan, SourceObject, Upload, UploadState
+from shared.domain.verdict import Verdict
 from shared.errors import StateConflict, UploadRejected
 from shared.formats.content_type import content_problem
-from shared.services.ports import AuditLog, Clock, JobQueue, Objects, Uploads
+from shared.services.ports import AuditLog, Clock, JobQueue, Objects, Scanner, Uploads
+from shared.settings import Settings
 
 _HEAD_BYTES = 65_536
 _WRONG_CONTENT = {"csv": "file_not_text", "json": "file_not_json", "excel": "file_not_workbook"}
@@ -35,8 +39,9 @@ def scan_upload(
     audit: AuditLog,
     objects: Objects,
     queue: JobQueue,
+    scanner: Scanner | None,
+    settings: Settings,
     clock: Clock,
-    max_file_size: int,
 ) -> ScanOutcome:
     """Decide on the object that an S3 event names; `version_id` is None where the event has none.
 
@@ -63,7 +68,14 @@ def scan_upload(
         upload = uploads.move(upload, UploadState.SCANNING, received, source=source)
         if upload.source == source:
             return _decide(
-                upload, source, uploads=uploads, objects=objects, queue=queue, clock=clock, limit=max_file_size
+                upload,
+                source,
+                uploads=uploads,
+                objects=objects,
+                queue=queue,
+                scanner=scanner,
+                settings=settings,
+                clock=clock,
             )
     return _note_if_other(upload, source.version_id, audit, clock)
 
@@ -75,20 +87,27 @@ def _decide(
     uploads: Uploads,
     objects: Objects,
     queue: JobQueue,
+    scanner: Scanner | None,
+    settings: Settings,
     clock: Clock,
-    limit: int,
 ) -> ScanOutcome:
+    looked: dict[str, MalwareScan] = {}
     try:
-        _check(upload, source, objects, limit)
+        _check(upload, source, objects, settings.max_file_size)
+        if scanner is not None:
+            verdict = _verdict(source, objects, scanner).held_to(clock(), settings.scanner_definitions_days)
+            looked["malware_scan"] = verdict.scan
+            _refuse_unless_clean(verdict)
     except UploadRejected as problem:
         objects.copy(source, object_keys.quarantine(source.key))
         failure = Failure(code=problem.code, message=problem.message, support_id=uuid.uuid4().hex[:12])
-        rejected = _event(upload, AuditAct.FILE_REJECTED, clock, code=failure.code, supportId=failure.support_id)
-        uploads.move(upload, UploadState.FAILED, rejected, failure=failure, ended_at=clock())
+        told = {"code": failure.code, "supportId": failure.support_id, **_told(looked)}
+        rejected = _event(upload, AuditAct.FILE_REJECTED, clock, **told)
+        uploads.move(upload, UploadState.FAILED, rejected, failure=failure, ended_at=clock(), **looked)
         objects.delete(source)
         return ScanOutcome.REJECTED
-    accepted = _event(upload, AuditAct.FILE_ACCEPTED, clock, versionId=source.version_id, etag=source.etag)
-    upload = uploads.move(upload, UploadState.QUEUED, accepted)
+    told = {"versionId": source.version_id, "etag": source.etag, **_told(looked)}
+    upload = uploads.move(upload, UploadState.QUEUED, _event(upload, AuditAct.FILE_ACCEPTED, clock, **told), **looked)
     queue.enqueue(_job(upload))
     return ScanOutcome.ACCEPTED
 
@@ -107,6 +126,29 @@ def _check(upload: Upload, source: SourceObject, objects: Objects, limit: int) -
     if what := content_problem(head, import_type):
         code = _WRONG_CONTENT[import_type]
         raise UploadRejected(file_problem(code, what=what), code=code)
+
+
+def _verdict(source: SourceObject, objects: Objects, scanner: Scanner) -> Verdict:
+    """What the scanner says of the pinned version; once more where it could not look, for a daemon may be reloading."""
+    with objects.open_range(source, 0, source.size) as stream:
+        verdict = scanner.scan(stream)
+    if verdict.unscanned is None:
+        return verdict
+    with objects.open_range(source, 0, source.size) as stream:
+        return scanner.scan(stream)
+
+
+def _refuse_unless_clean(verdict: Verdict) -> None:
+    if verdict.threat:
+        raise UploadRejected(file_problem("file_infected", threat=verdict.threat[:100]), code="file_infected")
+    if verdict.unscanned:
+        raise UploadRejected(file_problem("file_scan_failed"), code="file_scan_failed")
+
+
+def _told(looked: Mapping[str, MalwareScan]) -> dict[str, Any]:
+    """What looked for malware, as an audit event has it."""
+    scan = looked.get("malware_scan")
+    return {"malwareScan": scan.model_dump(mode="json", by_alias=True)} if scan else {}
 
 
 def _note_if_other(upload: Upload, version_id: str | None, audit: AuditLog, clock: Clock) -> ScanOutcome:

@@ -14,7 +14,10 @@ from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.upload import Upload, UploadState
 from shared.services.scan_upload import ScanOutcome, scan_upload
+from shared.settings import Settings
 from tests.contract.cloud import Cloud
+
+UNSCANNED: dict[str, Any] = {"scanner": None, "settings": Settings(max_file_size=1000)}
 
 
 class Died(Exception):
@@ -67,8 +70,8 @@ def scan(uploads: DynamoUploads, queue: DynamoJobQueue, objects: S3Objects, uplo
         ports: dict[str, Any] = {"uploads": uploads, "audit": uploads, "objects": objects, "queue": queue}
         dying = ports | {dies[0]: Dying(ports[dies[0]], dies[1])}
         with pytest.raises(Died):
-            scan_upload(upload.object_key, None, **dying, clock=lambda: upload.created_at, max_file_size=1000)
-        outcome = scan_upload(upload.object_key, None, **ports, clock=lambda: upload.created_at, max_file_size=1000)
+            scan_upload(upload.object_key, None, **dying, clock=lambda: upload.created_at, **UNSCANNED)
+        outcome = scan_upload(upload.object_key, None, **ports, clock=lambda: upload.created_at, **UNSCANNED)
         after = uploads.get(upload.tenant_id, upload.upload_id)
         assert after is not None
         return outcome, after
@@ -117,9 +120,7 @@ def test_a_version_that_comes_during_the_scan_is_too_late(
 
     def deliver(version: str, objects: Any) -> None:
         ports: dict[str, Any] = {"uploads": uploads, "audit": uploads, "objects": objects, "queue": queue}
-        outcomes.append(
-            scan_upload(upload.object_key, version, **ports, clock=lambda: upload.created_at, max_file_size=1000)
-        )
+        outcomes.append(scan_upload(upload.object_key, version, **ports, clock=lambda: upload.created_at, **UNSCANNED))
 
     deliver(versions[0], Interrupted(objects, call, lambda: deliver(versions[1], objects)))
 

@@ -1,0 +1,97 @@
+"""ClamAV's daemon, to which a file is streamed: its commands VERSION and INSTREAM (clamd(8)).
+
+INSTREAM takes blocks, each with four bytes for its length in front, and a block of no bytes at the end; its answer is
+`stream: OK`, `stream: <threat> FOUND` or one that ends in ERROR. VERSION answers `ClamAV 1.4.3/27500/Mon Nov 23
+09:00:00 2026`, of which the last two parts are those of the definitions, in UTC, where official ones are loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import struct
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from shared.domain.upload import MalwareScan
+from shared.domain.verdict import Verdict
+
+_LOG = logging.getLogger(__name__)
+_BLOCK = 1 << 18
+_LONGEST_ANSWER = 4096
+_VERSION = re.compile(r"(?P<engine>ClamAV [^/]+)(?:/(?P<number>\d+)/(?P<date>[^/]+))?")
+_LENGTH = struct.Struct(">I")
+_END = _LENGTH.pack(0)
+
+
+class ClamdScanner:
+    """The port `Scanner`. `address` is `unix:/path` or `host:port`; no answer is waited for longer than `seconds`."""
+
+    def __init__(self, address: str, *, seconds: float = 60.0) -> None:
+        self._address = address
+        self._seconds = seconds
+
+    def scan(self, stream: BinaryIO) -> Verdict:
+        """Stream a file to the daemon; what goes wrong on the way is a verdict too, that it was not scanned."""
+        used = MalwareScan(engine="ClamAV")
+        try:
+            used = _scanner(self._ask(b"zVERSION\0"))
+            answer = self._ask(b"zINSTREAM\0", stream)
+        except OSError as error:
+            _LOG.error("clamd cannot be reached, or does not answer: %r", error)
+            return Verdict(scan=used, unscanned="clamd cannot be reached, or does not answer")
+        return _verdict(answer, used)
+
+    def _ask(self, command: bytes, stream: BinaryIO | None = None) -> str:
+        with self._connect() as connection:
+            connection.sendall(command)
+            if stream is not None:
+                _send(stream, connection)
+            return _receive(connection)
+
+    def _connect(self) -> socket.socket:
+        kind, _, path = self._address.partition("unix:")
+        if not kind and path:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(self._seconds)
+            connection.connect(path)
+            return connection
+        host, _, port = self._address.rpartition(":")
+        return socket.create_connection((host, int(port)), self._seconds)
+
+
+def _send(stream: BinaryIO, connection: socket.socket) -> None:
+    """Send the whole file. Where clamd has heard enough it closes, with its reason in an answer that is still read."""
+    with suppress(BrokenPipeError, ConnectionResetError):
+        while block := stream.read(_BLOCK):
+            connection.sendall(_LENGTH.pack(len(block)) + block)
+        connection.sendall(_END)
+
+
+def _receive(connection: socket.socket) -> str:
+    answer = b""
+    while not answer.endswith(b"\0") and len(answer) < _LONGEST_ANSWER and (more := connection.recv(_LONGEST_ANSWER)):
+        answer += more
+    return answer.rstrip(b"\0\n").decode("utf-8", "replace")
+
+
+def _scanner(version: str) -> MalwareScan:
+    found = _VERSION.fullmatch(version)
+    if found is None:
+        return MalwareScan(engine=version[:100] or "ClamAV")
+    at = None
+    with suppress(TypeError, ValueError):
+        at = datetime.strptime(found["date"], "%a %b %d %H:%M:%S %Y").replace(tzinfo=UTC)
+    return MalwareScan(engine=found["engine"], definitions=found["number"], definitions_at=at)
+
+
+def _verdict(answer: str, used: MalwareScan) -> Verdict:
+    said = answer.removeprefix("stream: ")
+    if said == "OK":
+        return Verdict(scan=used)
+    if said.endswith(" FOUND"):
+        return Verdict(scan=used, threat=said.removesuffix(" FOUND"))
+    _LOG.error("clamd did not scan a file: %s", answer[:200] or "no answer")
+    return Verdict(scan=used, unscanned="clamd refused the file")
