@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
 from typing import Any
@@ -91,23 +90,24 @@ def _decide(
     settings: Settings,
     clock: Clock,
 ) -> ScanOutcome:
-    looked: dict[str, MalwareScan] = {}
+    scan: MalwareScan | None = None
     try:
         _check(upload, source, objects, settings.max_file_size)
         if scanner is not None:
             verdict = _verdict(source, objects, scanner).held_to(clock(), settings.scanner_definitions_days)
-            looked["malware_scan"] = verdict.scan
+            scan = verdict.scan
             _refuse_unless_clean(verdict)
     except UploadRejected as problem:
         objects.copy(source, object_keys.quarantine(source.key))
         failure = Failure(code=problem.code, message=problem.message, support_id=uuid.uuid4().hex[:12])
-        told = {"code": failure.code, "supportId": failure.support_id, **_told(looked)}
+        told = {"code": failure.code, "supportId": failure.support_id, **_told(scan)}
         rejected = _event(upload, AuditAct.FILE_REJECTED, clock, **told)
-        uploads.move(upload, UploadState.FAILED, rejected, failure=failure, ended_at=clock(), **looked)
+        uploads.move(upload, UploadState.FAILED, rejected, failure=failure, ended_at=clock(), malware_scan=scan)
         objects.delete(source)
         return ScanOutcome.REJECTED
-    told = {"versionId": source.version_id, "etag": source.etag, **_told(looked)}
-    upload = uploads.move(upload, UploadState.QUEUED, _event(upload, AuditAct.FILE_ACCEPTED, clock, **told), **looked)
+    told = {"versionId": source.version_id, "etag": source.etag, **_told(scan)}
+    accepted = _event(upload, AuditAct.FILE_ACCEPTED, clock, **told)
+    upload = uploads.move(upload, UploadState.QUEUED, accepted, malware_scan=scan)
     queue.enqueue(_job(upload))
     return ScanOutcome.ACCEPTED
 
@@ -145,9 +145,8 @@ def _refuse_unless_clean(verdict: Verdict) -> None:
         raise UploadRejected(file_problem("file_scan_failed"), code="file_scan_failed")
 
 
-def _told(looked: Mapping[str, MalwareScan]) -> dict[str, Any]:
+def _told(scan: MalwareScan | None) -> dict[str, Any]:
     """What looked for malware, as an audit event has it."""
-    scan = looked.get("malware_scan")
     return {"malwareScan": scan.model_dump(mode="json", by_alias=True)} if scan else {}
 
 
