@@ -31,10 +31,12 @@ class Person:
 PEOPLE = (
     Person("anna", "northwind-metals", Role.ENGINEER, "Anna Berg"),
     Person("victor", "northwind-metals", Role.VIEWER, "Victor Lind"),
+    Person("astrid", "northwind-metals", Role.ADMIN, "Astrid Holm"),
     Person("elena", "sunrise-plastics", Role.ENGINEER, "Elena Costa"),
     Person("vasco", "sunrise-plastics", Role.VIEWER, "Vasco Reis"),
+    Person("alma", "sunrise-plastics", Role.ADMIN, "Alma Prado"),
 )
-"""Two people, one who may import and one who may look, in each of two tenants."""
+"""In each of two tenants one who may import, one who may look, and one who makes API keys."""
 
 
 def make_token(secret: str, person: Person, *, lifetime_seconds: int = _LIFETIME_SECONDS) -> str:

@@ -30,11 +30,11 @@ def state(stack: dict[str, Any]) -> str:
 
 
 def test_stack_json_tells_an_outside_client_everything(stack: dict[str, Any], state: str) -> None:
-    """Addresses, names, and sessions for two users in each of two tenants; for its owner's eyes only."""
+    """Addresses, names, and sessions for three users in each of two tenants; for its owner's eyes only."""
     told = {"apiUrl", "awsEndpoint", "region", "bucket", "postgresDsn", "stateMachineArn", "pageUrl", "sessions"}
     assert told <= stack.keys()
     tenants = [session["tenant"] for session in stack["sessions"]]
-    assert sorted(tenants.count(tenant) for tenant in set(tenants)) == [2, 2]
+    assert sorted(tenants.count(tenant) for tenant in set(tenants)) == [3, 3]
     assert (Path(state) / "stack.json").stat().st_mode & 0o077 == 0
 
 
