@@ -13,6 +13,7 @@ from shared.domain.problems import file_problem
 from shared.domain.upload import Failure, SourceObject, Upload, UploadState
 from shared.errors import StateConflict, UploadRejected
 from shared.formats.content_type import content_problem
+from shared.services.check_structure import check_structure
 from shared.services.ports import AuditLog, Clock, JobQueue, Objects, Uploads
 
 _HEAD_BYTES = 65_536
@@ -107,6 +108,7 @@ def _check(upload: Upload, source: SourceObject, objects: Objects, limit: int) -
     if what := content_problem(head, import_type):
         code = _WRONG_CONTENT[import_type]
         raise UploadRejected(file_problem(code, what=what), code=code)
+    check_structure(upload, source, head, objects)
 
 
 def _note_if_other(upload: Upload, version_id: str | None, audit: AuditLog, clock: Clock) -> ScanOutcome:
