@@ -18,9 +18,15 @@ MAX_CELLS = 50_000_000
 _COLUMN = re.compile(rb"r\s*+=\s*+[\"']([A-Za-z]{1,3})[0-9]")
 _ROW = re.compile(rb"r\s*+=\s*+[\"'][A-Za-z]{0,3}([0-9]{1,9})")
 _QUOTED = rb"((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>"
-_ROW_OR_CELL = re.compile(rb"<(?:[\w.-]+:)?(row|c)(?=[\s/>])" + _QUOTED + rb"(?P<closed>\s*(?:</|<is/>))?")
+_ROW_OR_CELL = re.compile(rb"<(?:[\w.-]+:)?(row|c)(?=[\s/>])" + _QUOTED + rb"(?=(?P<closed>\s*(?:</|<is/>))?)")
 _REFERENCE = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{0,3})([0-9]{1,9})[\"']")
-_ODS_TAG = re.compile(rb"<(/?)table:(table-row|table-cell|covered-table-cell|table)(?=[\s/>])" + _QUOTED + rb"(</)?")
+_ODS_TAG = re.compile(
+    rb"<(?:table:((?:covered-)?table-cell)(?=[\s/>])"
+    + _QUOTED
+    + rb"(?=(</)?)|(/?)table:(table-row|table)(?=[\s/>])"
+    + _QUOTED
+    + rb")"
+)
 _ODS_REPEATED = re.compile(rb"table:number-(?:columns|rows)-repeated\s*=\s*[\"']\s*([0-9]{1,9})")
 _SHEET_START = b"\x81\x01"
 _ROW_HEADER, _CELL_KINDS = 0x00, frozenset((*range(0x02, 0x0C), 0x3E))
@@ -86,14 +92,12 @@ def check_ods_cells(pieces: Parts, part: str) -> None:
     area = _Area(part)
     row, repeated, column, first, last = 0, 1, 0, 0, 0
     for piece in pieces:
-        for tag in _ODS_TAG.finditer(piece):
-            closing, kind, attributes, closed = tag[1], tag[2], tag[3], tag[4]
-            if kind.endswith(b"cell"):
-                if not closing:
-                    count = _repeated(attributes)
-                    if b"value" in attributes or not (closed or attributes.endswith(b"/")):
-                        first, last = first or column + 1, column + count
-                    column += count
+        for cell, in_cell, empty, closing, kind, attributes in _ODS_TAG.findall(piece):
+            if cell:
+                count = _repeated(in_cell) if b"-repeated" in in_cell else 1
+                if b"value" in in_cell or not (empty or in_cell.endswith(b"/")):
+                    first, last = first or column + 1, column + count
+                column += count
             elif kind == b"table":
                 area, row = _Area(part), 0
             elif closing or attributes.endswith(b"/"):
@@ -106,57 +110,78 @@ def check_ods_cells(pieces: Parts, part: str) -> None:
 
 
 def _repeated(attributes: bytes) -> int:
-    if b"-repeated" not in attributes:
-        return 1
     found = _ODS_REPEATED.search(attributes)
     return int(found[1]) if found else 1
 
 
 def check_xlsb_cells(pieces: Parts, part: str) -> None:
     """The same for a binary sheet, a run of records (MS-XLSB); another part passes. Raises UploadRejected."""
-    area = _Area(part)
+    rows = _XlsbRows(part)
     rest = b""
-    row, known = 0, False
+    known = False
     for piece in pieces:
         held = rest + piece
         known = known or held.startswith(_SHEET_START)
-        if not known:
-            continue
-        at = 0
-        for kind, data, end in _records(held):
-            if kind == _ROW_HEADER:
-                row = struct.unpack_from("<I", held, data)[0] + 1
-            elif kind in _CELL_KINDS:
-                column = struct.unpack_from("<I", held, data)[0] + 1
-                area.add(row, row, column, column)
-            at = end
-        rest = held[at:]
-        if len(rest) > _MAX_RECORD:
-            raise rejected("workbook_unreadable")
+        if known:
+            rest = held[rows.read(held) :]
+            if len(rest) > _MAX_RECORD:
+                raise rejected("workbook_unreadable")
     if rest:
         raise rejected("workbook_unreadable")
 
 
-def _records(held: bytes) -> Iterator[tuple[int, int, int]]:
-    """The whole records in `held`: kind, where their data begins, where it ends."""
-    at, size = 0, len(held)
-    while at + 2 <= size:
-        kind, data = held[at], at + 1
+class _XlsbRows:
+    """Walks the records of a binary sheet, row by row."""
+
+    def __init__(self, part: str) -> None:
+        self._area = _Area(part)
+        self._row = 1
+        self._first, self._last = 1 << 40, 0
+
+    def read(self, held: bytes) -> int:
+        """Go through the whole records in `held`; returns where the first one begins that is not whole."""
+        at, size = 0, len(held)
+        column_of = struct.Struct("<I").unpack_from
+        first, last = self._first, self._last
+        while True:
+            kind, data, end = _record(held, at, size)
+            if end > size:
+                break
+            if kind in _WITH_PLACE:
+                if end - data < 4:  # noqa: PLR2004
+                    raise rejected("workbook_unreadable")
+                place = column_of(held, data)[0] + 1
+                if kind != _ROW_HEADER:
+                    first, last = min(first, place), max(last, place)
+                else:
+                    if last:
+                        self._area.add(self._row, self._row, first, last)
+                    self._row, first, last = place, 1 << 40, 0
+            at = end
+        if last:
+            self._area.add(self._row, self._row, first, last)
+        self._first, self._last = first, last
+        return at
+
+
+def _record(held: bytes, at: int, size: int) -> tuple[int, int, int]:
+    """Kind of the record at `at`, where its data begin, and where they end: beyond `size` when it is not whole."""
+    if at + 5 < size:
+        kind, length = held[at], held[at + 1]
+        if kind < 0x80 and length < 0x80:  # noqa: PLR2004 (by far the most)
+            return kind, at + 2, at + 2 + length
+    head = held[at : at + 6]
+    try:
+        kind, used = head[0], 1
         if kind & 0x80:
-            kind, data = kind & 0x7F | (held[data] & 0x7F) << 7, data + 1
+            kind, used = kind & 0x7F | (head[1] & 0x7F) << 7, 2
         length = shift = 0
-        while data < size:
-            byte = held[data]
-            data += 1
+        for byte in head[used : used + 4]:
+            used += 1
             length |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80 or shift == 28:  # noqa: PLR2004
-                break
-        else:
-            return
-        if data + length > size:
-            return
-        if kind in _WITH_PLACE and length < 4:  # noqa: PLR2004
-            raise rejected("workbook_unreadable")
-        yield kind, data, data + length
-        at = data + length
+                return kind, at + used, at + used + length
+    except IndexError:
+        pass
+    return 0, at, size + 1
