@@ -21,6 +21,7 @@ class FunctionSpec(BaseModel):
     layer: Literal["common", "loader"]
     timeout: Annotated[int, Field(gt=0, le=900, description="Seconds.")]
     memory: Annotated[int, Field(ge=128, le=10_240, description="MB.")]
+    storage: Annotated[int, Field(ge=512, le=10_240, description="MB of disk, under /tmp.")] = 512
     routes: tuple[str, ...] = ()
 
 

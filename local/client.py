@@ -40,13 +40,12 @@ _MIME_TYPES = {
     ".ndjson": "application/x-ndjson",
     ".jsonl": "application/jsonl",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".xlsm": "application/vnd.ms-excel.sheet.macroEnabled.12",
     ".xls": "application/vnd.ms-excel",
     ".xlsb": "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
     ".ods": "application/vnd.oasis.opendocument.spreadsheet",
 }
 _JSON_NAMES = (".json", ".ndjson", ".jsonl")
-_WORKBOOK_NAMES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+_WORKBOOK_NAMES = (".xlsx", ".xls", ".xlsb", ".ods")
 
 _STORAGE_REASON = re.compile(r"<(Code|Message)>([^<]*)</")
 

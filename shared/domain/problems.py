@@ -101,6 +101,13 @@ FILE_PROBLEMS: dict[str, str] = {
         "in UTF-8."
     ),
     "file_not_workbook": "The file is {what}, not an Excel workbook. Save it as .xlsx, or as CSV and upload that.",
+    "file_name_misleads": (
+        "The file is named {named} but is {what}. Give it the name that fits, or save it as {named}, and upload that."
+    ),
+    "file_foreign_data": (
+        "The file holds other data before, between or behind its own, as when two files were put into one. Open it, "
+        "save it again, and upload that."
+    ),
     "file_not_scanned": "The file has not been checked yet. Upload it again.",
     "file_infected": (
         "The malware scanner found “{threat}” in the file, so it was put away and nothing of it was read. Do not open "
@@ -148,6 +155,70 @@ FILE_PROBLEMS: dict[str, str] = {
         "The workbook cannot be read. Open it in Excel or LibreOffice, save it again as .xlsx, and upload that."
     ),
     "workbook_encrypted": "The workbook is protected with a password. Save it without one and upload that.",
+    "workbook_macros": (
+        "The workbook holds macros, which are not taken. Save it as .xlsx (an Excel workbook without macros), or the "
+        "sheet as CSV, and upload that."
+    ),
+    "workbook_active_content": (
+        "The workbook holds ActiveX controls. Delete them (Developer › Design Mode), or save the sheet as CSV, and "
+        "upload that."
+    ),
+    "workbook_embedded_object": (
+        "The workbook has other files or objects embedded in it. Delete them, or save the sheet as CSV, and upload "
+        "that."
+    ),
+    "workbook_external_links": (
+        "The workbook takes data or pictures from other files or addresses. Break these links (in Excel: Data › Edit "
+        "Links › Break Link), or save the sheet as CSV, and upload that."
+    ),
+    "workbook_xml_doctype": (
+        "The part “{part}” of the workbook declares a document type, which no spreadsheet program writes. Open it in "
+        "Excel or LibreOffice, save it again as .xlsx, and upload that."
+    ),
+    "workbook_xml_encoding": (
+        "The part “{part}” of the workbook is not in UTF-8. Open it in Excel or LibreOffice, save it again as .xlsx, "
+        "and upload that."
+    ),
+    "workbook_text_too_long": (
+        "A text in the part “{part}” of the workbook is longer than a megabyte, where a cell holds 32,767 characters. "
+        "Shorten it and upload the workbook again."
+    ),
+    "workbook_part_unknown": (
+        "The workbook holds “{part}”, which does not belong to a workbook. Open it in Excel or LibreOffice, save it "
+        "again as .xlsx, and upload that."
+    ),
+    "xls_structure_wrong": (
+        "The .xls workbook is damaged: its parts contradict each other. Open it in Excel, save it as .xlsx, and upload "
+        "that."
+    ),
+    "archive_too_large": (
+        "Unpacked, the workbook is larger than the {limit:,} bytes that one of its size may be. Remove what is not "
+        "data, split it, or save the sheet as CSV (UTF-8)."
+    ),
+    "archive_too_many_members": (
+        "The workbook has more than {limit:,} parts. Remove what is not data, or save the sheet as CSV (UTF-8)."
+    ),
+    "archive_members_overlap": (
+        "Parts of the workbook lie over each other, as no spreadsheet program writes them. Open it in Excel or "
+        "LibreOffice, save it again as .xlsx, and upload that."
+    ),
+    "archive_sizes_differ": (
+        "The part “{part}” of the workbook is not what the workbook says it is. Open it in Excel or LibreOffice, save "
+        "it again as .xlsx, and upload that."
+    ),
+    "archive_names_twice": (
+        "The workbook has the part “{part}” twice. Open it in Excel or LibreOffice, save it again as .xlsx, and upload "
+        "that."
+    ),
+    "archive_name_unsafe": (
+        "“{part}” is no name for a part of a file. Open the file in the program it comes from, save it again, and "
+        "upload that."
+    ),
+    "archive_method_unknown": (
+        "The part “{part}” of the workbook is compressed in a way that spreadsheets are not. Open it in Excel or "
+        "LibreOffice, save it again as .xlsx, and upload that."
+    ),
+    "archive_in_archive": "The workbook holds “{part}”, {what}. Delete it, or save the sheet as CSV, and upload that.",
     "workbook_too_complex": (
         "Reading the workbook takes more memory or time than it may. Remove what is not data (cells far from the "
         "table, other sheets), split it, or save the sheet as CSV (UTF-8)."

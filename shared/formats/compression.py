@@ -12,6 +12,9 @@ from shared.errors import UploadRejected
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+MAX_UNPACKED_BYTES = 5 << 30
+"""Of a gzip-ed file: as large as a single upload may be."""
+
 MAX_RATIO = 300
 """Unpacked bytes for each packed one. Tables come to 5 to 30; deflate itself ends at 1032."""
 

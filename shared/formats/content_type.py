@@ -2,37 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from shared.formats.compression import is_gzip, unpacked_start
 from shared.formats.utf16 import utf16_name
 
 _WORKBOOK = b"PK\x03\x04"
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+class Signature(NamedTuple):
+    """How files of a kind begin."""
+
+    mark: bytes
+    name: str
+    kind: Literal["archive", "document", "program", "picture", "data"]
+
+
 _SIGNATURES = (
-    (_WORKBOOK, "an Excel workbook or a ZIP archive"),
-    (b"PK\x05\x06", "an empty ZIP archive"),
-    (_OLD_WORKBOOK, "an old Office document"),
-    (b"%PDF-", "a PDF document"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\x00", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a Windows program"),
-    (b"SQLite format 3\x00", "an SQLite database"),
-    (b"PAR1", "a Parquet file"),
-    (b"{\\rtf", "a rich text document"),
+    Signature(_WORKBOOK, "an Excel workbook or a ZIP archive", "archive"),
+    Signature(b"PK\x05\x06", "an empty ZIP archive", "archive"),
+    Signature(b"PK\x07\x08", "a part of a ZIP archive", "archive"),
+    Signature(_OLD_WORKBOOK, "an old Office document", "document"),
+    Signature(b"%PDF-", "a PDF document", "document"),
+    Signature(b"%!PS", "a PostScript document", "document"),
+    Signature(b"{\\rtf", "a rich text document", "document"),
+    Signature(b"\x1f\x8b", "a gzip archive", "archive"),
+    Signature(b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "archive"),
+    Signature(b"Rar!\x1a\x07", "a RAR archive", "archive"),
+    Signature(b"BZh", "a bzip2 archive", "archive"),
+    Signature(b"\xfd7zXZ\x00", "an xz archive", "archive"),
+    Signature(b"\x28\xb5\x2f\xfd", "a Zstandard archive", "archive"),
+    Signature(b"\x04\x22\x4d\x18", "an LZ4 archive", "archive"),
+    Signature(b"MSCF\x00", "a cabinet archive", "archive"),
+    Signature(b"\x89PNG\r\n\x1a\n", "a PNG picture", "picture"),
+    Signature(b"\xff\xd8\xff", "a JPEG picture", "picture"),
+    Signature(b"GIF8", "a GIF picture", "picture"),
+    Signature(b"\x7fELF", "a program", "program"),
+    Signature(b"MZ", "a Windows program", "program"),
+    Signature(b"\xca\xfe\xba\xbe", "a program", "program"),
+    Signature(b"\xcf\xfa\xed\xfe", "a program", "program"),
+    Signature(b"\x00asm", "a program", "program"),
+    Signature(b"#!/", "a script", "program"),
+    Signature(b"<?php", "a script", "program"),
+    Signature(b"SQLite format 3\x00", "an SQLite database", "data"),
+    Signature(b"PAR1", "a Parquet file", "data"),
 )
 _AMONG_TEXT = (b"MZ", b"BZh", b"PAR1", b"GIF8")
 """May start a header of text too; a program or an archive holds NUL bytes or bytes beyond ASCII soon."""
 
-_TEXT_SIGNATURES = (("<!doctype html", "an HTML page"), ("<html", "an HTML page"), ("<?xml", "an XML document"))
+_TEXT_SIGNATURES = (
+    ("<?xml", "an XML document"),
+    ("<svg", "an SVG picture"),
+    *(
+        (start, "an HTML page")
+        for start in ("<!doctype", "<html", "<head", "<body", "<meta", "<table", "<script", "<!--")
+    ),
+    ("mime-version:", "a web page archive"),
+    ("@echo off", "a script"),
+)
+_CONTROLS = bytes(sorted({*range(0x20)} - {*b"\t\n\r"}))
+_MOST_CONTROLS = 4
+"""Text may be separated by control characters, but not by so many different ones."""
+
 _INNER_BYTES = 65_536
 
 
@@ -53,17 +85,31 @@ def content_problem(head: bytes, import_type: Literal["csv", "json", "excel"]) -
     return _describe(head) or (_not_json(head) if import_type == "json" else None)
 
 
+def signature_of(head: bytes) -> Signature | None:
+    """What a file that starts with `head` is by its first bytes; None when they say nothing."""
+    for signature in _SIGNATURES:
+        if head.startswith(signature.mark) and not (signature.mark in _AMONG_TEXT and head.isascii()):
+            return signature
+    return None
+
+
 def _describe(head: bytes) -> str | None:
     """Name what is no plain text; None for text. A NUL byte stands in no text but that of UTF-16."""
-    for signature, name in _SIGNATURES:
-        if head.startswith(signature) and not (signature in _AMONG_TEXT and head.isascii()):
-            return name
+    if signature := signature_of(head):
+        return signature.name
     utf16 = utf16_name(head)
     start = head.decode(utf16 or "latin-1", "ignore").removeprefix("\ufeff").removeprefix("ï»¿").lstrip()[:20].lower()
     for text_signature, name in _TEXT_SIGNATURES:
         if start.startswith(text_signature):
             return name
-    return "binary data" if b"\x00" in head and not utf16 else None
+    if utf16:
+        return None
+    return "binary data" if b"\x00" in head or has_many_controls(head) else None
+
+
+def has_many_controls(data: bytes) -> bool:
+    """True for bytes that no text has in an encoding of single bytes or UTF-8."""
+    return sum(code in data for code in _CONTROLS) > _MOST_CONTROLS
 
 
 def _not_json(head: bytes) -> str | None:

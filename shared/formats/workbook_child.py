@@ -25,7 +25,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
-from zipfile import is_zipfile
 
 from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
@@ -128,7 +127,7 @@ class _Workbook:
 
     def __init__(self, path: Path, folder: Path, inflated_bytes: int) -> None:
         self._errors: ErrorCells = {}
-        if is_zipfile(path):
+        if _starts_as_archive(path):
             copy = copy_package(path, folder, inflated_bytes=inflated_bytes)
         else:
             if is_encrypted_package(path.read_bytes()):
@@ -155,6 +154,12 @@ class _Workbook:
         """Read a sheet as a whole, which is the only way that calamine has."""
         sheet = self._workbook.get_sheet_by_index(index)
         return _Sheet(sheet, self._errors.get(index, {}), iso_durations=self._iso_durations)
+
+
+def _starts_as_archive(path: Path) -> bool:
+    """By the first bytes, as the scan tells it: `is_zipfile` would find an archive at the end of anything."""
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
 
 
 class _Sheet:

@@ -15,6 +15,7 @@ from shared.domain.upload import Failure, MalwareScan, SourceObject, Upload, Upl
 from shared.domain.verdict import Verdict
 from shared.errors import StateConflict, UploadRejected
 from shared.formats.content_type import content_problem
+from shared.services.check_structure import check_structure
 from shared.services.ports import AuditLog, Clock, JobQueue, Objects, Scanner, Uploads
 from shared.settings import Settings
 
@@ -126,6 +127,7 @@ def _check(upload: Upload, source: SourceObject, objects: Objects, limit: int) -
     if what := content_problem(head, import_type):
         code = _WRONG_CONTENT[import_type]
         raise UploadRejected(file_problem(code, what=what), code=code)
+    check_structure(upload, source, head, objects)
 
 
 def _verdict(source: SourceObject, objects: Objects, scanner: Scanner) -> Verdict:

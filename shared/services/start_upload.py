@@ -27,8 +27,9 @@ _HOUR = 3600
 _NAMES = {
     "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"),
     "json": (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz"),
-    "excel": (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"),
+    "excel": (".xlsx", ".xls", ".xlsb", ".ods"),
 }
+_MACRO_NAMES = (".xlsm", ".xltm", ".xlam")
 _PACKED = ("application/gzip", "application/x-gzip")
 _TYPES = {
     "csv": frozenset(
@@ -48,7 +49,6 @@ _TYPES = {
         {
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             "application/vnd.ms-excel",
-            "application/vnd.ms-excel.sheet.macroenabled.12",
             "application/vnd.ms-excel.sheet.binary.macroenabled.12",
             "application/vnd.oasis.opendocument.spreadsheet",
         }
@@ -140,6 +140,12 @@ def start_upload(
 def _check_file(request: StartUpload, settings: Settings) -> None:
     names = _NAMES[request.import_type]
     mime_type = request.mime_type.partition(";")[0].strip().lower()
+    if request.file_name.lower().endswith(_MACRO_NAMES):
+        raise RequestRefused(
+            f"“{request.file_name}” is a workbook with macros, which are not taken. Save it as .xlsx and send that.",
+            status=415,
+            code="file_type_unsupported",
+        )
     if not request.file_name.lower().endswith(names) or mime_type not in _TYPES[request.import_type]:
         raise RequestRefused(
             f"“{request.file_name}” ({request.mime_type or 'no type'}) is no {request.import_type.upper()} file; "

@@ -18,15 +18,12 @@ from shared.domain.record import field_name
 from shared.domain.upload import Decision, SourceObject, UploadOptions
 from shared.errors import UploadRejected
 from shared.formats.blocks import read_blocks
-from shared.formats.compression import open_gzip
+from shared.formats.compression import MAX_UNPACKED_BYTES, open_gzip
 from shared.formats.delimited import TextRecord
 from shared.formats.preamble import MOST_TOTALS_ROWS, totals_below
 from shared.formats.tables import Shape, TextTable, read_table
 from shared.services.choices import Chosen, given_fields
 from shared.services.ports import Objects
-
-MAX_UNPACKED_BYTES = 5 << 30
-"""Of a gzip-ed file: as large as a single upload may be."""
 
 LAST_RECORDS = MOST_TOTALS_ROWS * 3
 """So many are looked at for totals and footers."""
