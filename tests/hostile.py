@@ -42,6 +42,12 @@ def _add(code: str, file_name: str, **files: Callable[[], bytes]) -> None:
     HOSTILE.extend(Hostile(name, file_name, code, make) for name, make in files.items())
 
 
+def import_type_of(file_name: str) -> str:
+    """The import type that goes with a file's name."""
+    name = file_name.removesuffix(".gz")
+    return "csv" if name.endswith((".csv", ".tsv")) else "json" if "json" in name else "excel"
+
+
 def parts(kind: str = "xlsx") -> dict[str, bytes]:
     """The parts of a golden workbook."""
     with ZipFile(GOLDEN / f"typed.{kind}") as archive:
@@ -152,7 +158,7 @@ def _encrypted() -> bytes:
 
 _NESTED_TEXT = gzip.compress(CSV)
 
-# Archives: sizes
+# How large an archive is
 _add(
     "archive_too_large",
     "bomb.xlsx",
@@ -187,7 +193,7 @@ _add(
 )
 _add("archive_method_unknown", "method.xlsx", bzip2_inside=lambda: raw_zip(raws(Raw("xl/a.xml", b"BZh", method=12))))
 
-# Archives: names
+# What its members are called
 _add(
     "archive_names_twice",
     "twice.xlsx",
@@ -340,7 +346,7 @@ _add(
         '<row r="1"><c r="XFD1"><v>1</v></c></row><row r="1048576"><c><v>1</v></c></row>'
     ),
 )
-_add("workbook_sheet_too_large", "far.xlsb", far_cell_in_a_binary_workbook=lambda: _far_xlsb())
+_add("workbook_sheet_too_large", "far.xlsb", far_cell_in_a_binary_workbook=_far_xlsb)
 _add("workbook_text_too_long", "text.xlsx", text_that_many_cells_share=_shared_text(4 << 20))
 
 # OpenDocument
@@ -379,7 +385,8 @@ _add(
     ),
     object_outside=_ods_table('<table:shapes><draw:object xlink:href="../other.ods"/></table:shapes>'),
     script_as_a_link=_ods_table(
-        '<table:table-row><table:table-cell><text:a xlink:href="vnd.sun.star.script:x"/></table:table-cell></table:table-row>'
+        "<table:table-row><table:table-cell>"
+        '<text:a xlink:href="vnd.sun.star.script:x"/></table:table-cell></table:table-row>'
     ),
     dde_in_an_ods=_ods_table('<office:dde-source office:dde-application="soffice"/>'),
     dde_formula=_ods_table(f'<table:table-row>{_cell} table:formula="of:=DDE(&quot;cmd&quot;)"/></table:table-row>'),
@@ -449,9 +456,9 @@ _add(
 _add("file_not_workbook", "old.xls", old_word_document=lambda: compound_file({"WordDocument": b"x"}))
 
 # Names that mislead
-_add("file_name_misleads", "named.xlsx", xls_named_xlsx=lambda: (GOLDEN / "typed.xls").read_bytes())
-_add("file_name_misleads", "named.xlsx", ods_named_xlsx=lambda: (GOLDEN / "typed.ods").read_bytes())
-_add("file_name_misleads", "named.xls", xlsx_named_xls=lambda: (GOLDEN / "typed.xlsx").read_bytes())
+_add("file_name_misleads", "named.xlsx", xls_named_xlsx=(GOLDEN / "typed.xls").read_bytes)
+_add("file_name_misleads", "named.xlsx", ods_named_xlsx=(GOLDEN / "typed.ods").read_bytes)
+_add("file_name_misleads", "named.xls", xlsx_named_xls=(GOLDEN / "typed.xlsx").read_bytes)
 
 # Texts
 _add(
@@ -467,7 +474,7 @@ _add(
     linux_program=lambda: b"\x7fELF\x02\x01\x01" + bytes(50),
     shell_script=lambda: b"#!/bin/sh\nrm -rf /\n",
     php_script=lambda: b"<?php system($_GET['c']); ?>",
-    workbook_named_csv=lambda: (GOLDEN / "typed.xlsx").read_bytes(),
+    workbook_named_csv=(GOLDEN / "typed.xlsx").read_bytes,
     nul_bytes=lambda: bytes(5000),
     noise=lambda: _noise(5000),
     short_noise=lambda: _noise(300).replace(b"\x00", b""),

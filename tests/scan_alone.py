@@ -40,10 +40,10 @@ class _Bucket:
             file.seek(start)
             yield file if end == self._path.stat().st_size else io.BytesIO(file.read(end - start))
 
-    def copy(self, source: SourceObject, key: str) -> None:
+    def copy(self, _source: SourceObject, key: str) -> None:
         self.copies.append(key)
 
-    def delete(self, source: SourceObject) -> None:
+    def delete(self, _source: SourceObject) -> None:
         self.deleted = True
 
 
@@ -53,10 +53,10 @@ class _Uploads:
     def __init__(self, upload: Upload) -> None:
         self.upload = upload
 
-    def get(self, tenant_id: str, upload_id: str) -> Upload:
+    def get(self, _tenant_id: str, _upload_id: str) -> Upload:
         return self.upload
 
-    def move(self, upload: Upload, to: UploadState, event: object, **changes: object) -> Upload:
+    def move(self, _upload: Upload, to: UploadState, _event: object, **changes: object) -> Upload:
         self.upload = self.upload.model_copy(update={"state": to, **changes})
         return self.upload
 

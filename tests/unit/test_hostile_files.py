@@ -13,16 +13,11 @@ from typing import Any
 import pytest
 
 from shared.domain.problems import FILE_PROBLEMS
-from tests.hostile import HOSTILE, Hostile
+from tests.hostile import HOSTILE, Hostile, import_type_of
 
 SECONDS = 10
 MEMORY_BYTES = 600 << 20
 ROOT = Path(__file__).parents[2]
-
-
-def import_type_of(file_name: str) -> str:
-    name = file_name.removesuffix(".gz")
-    return "csv" if name.endswith((".csv", ".tsv")) else "json" if "json" in name else "excel"
 
 
 def scan_alone(path: Path, file_name: str) -> tuple[dict[str, Any], int]:
