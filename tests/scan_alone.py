@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from shared.domain import object_keys
 from shared.domain.upload import SourceObject, Upload, UploadOptions, UploadState
 from shared.services.scan_upload import scan_upload
+from shared.settings import Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _ID = "00000000-0000-4000-8000-000000000000"
@@ -90,7 +91,7 @@ def scan(path: Path, file_name: str, import_type: Any) -> dict[str, Any]:
     )
     bucket, uploads, queue = _Bucket(path), _Uploads(upload), _Queue()
     ports: dict[str, Any] = {"uploads": uploads, "audit": None, "objects": bucket, "queue": queue}
-    outcome = scan_upload(key, "v1", **ports, clock=lambda: NOW, max_file_size=100 << 20)
+    outcome = scan_upload(key, "v1", **ports, clock=lambda: NOW, scanner=None, settings=Settings())
     return {
         "outcome": outcome.value,
         "state": uploads.upload.state.value,
