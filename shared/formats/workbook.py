@@ -1,4 +1,4 @@
-"""A workbook (xlsx, xlsm, xls, xlsb, ods) → the rows of the sheet that holds the records.
+"""A workbook (xlsx, xls, xlsb, ods) → the rows of the sheet that holds the records.
 
 python-calamine parses it in a child process with limits, because a hostile file can abort the process that reads it.
 The parent never parses the file: it chooses the sheet by the first rows that the child shows of each.

@@ -1,4 +1,4 @@
-"""A workbook that is a ZIP archive (xlsx, xlsm, xlsb, ods), copied before python-calamine may read it.
+"""A workbook that is a ZIP archive (xlsx, xlsb, ods), copied before python-calamine may read it.
 
 The copy holds the parts with cells alone, uncompressed, and no more than the bound: so the parser meets neither a
 lying archive nor a bomb. On the way, error cells (`#DIV/0!`), which it would read as blank, become texts, and so do
