@@ -29,7 +29,6 @@ _NAMES = {
     "encryptedpackage": "workbook_encrypted",
     "encryptioninfo": "workbook_encrypted",
     "\x01ole10native": "workbook_embedded_object",
-    "\x01ole": "workbook_embedded_object",
     "objectpool": "workbook_embedded_object",
     "ctls": "workbook_active_content",
 }
