@@ -396,6 +396,7 @@ _add(
     "workbook_embedded_object",
     "objects.ods",
     ole_in_an_ods=_ods_table('<table:shapes><draw:object-ole xlink:href="./Object 1"/></table:shapes>'),
+    object_in_an_ods=with_part("Object 1", OLE2, "ods"),
     frame_of_a_page=_ods_table('<table:shapes><draw:floating-frame xlink:href="x"/></table:shapes>'),
 )
 _add(

@@ -47,7 +47,7 @@ _REFUSED_PARTS = (
     ),
     (re.compile(r"(?:.*/)?externallinks/.*"), "workbook_external_links"),
     (re.compile(r"(?:.*/)?activex/.*"), "workbook_active_content"),
-    (re.compile(r"(?:.*/)?embeddings/.*"), "workbook_embedded_object"),
+    (re.compile(r"(?:.*/)?embeddings/.*|object \d+"), "workbook_embedded_object"),
 )
 _XML_PART = re.compile(r".*\.(?:xml|rels|vml|rdf|svg|psmdcp)")
 _CELL_PART = re.compile(r"(?:.*/)?(?:worksheets/[^/]*|sharedstrings\w*)\.xml")
