@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from shared.formats.compound_gate import open_workbook_stream
+from shared.formats.compound_gate import open_workbook_streams
 from tests.raw_files import STORED, Raw, biff, compound_file, raw_zip
-from tests.workbooks import SHEET1, write_xlsb
+from tests.workbooks import SHEET1, patch_zip, write_xlsb
 
 GOLDEN = Path(__file__).parent / "golden" / "excel"
 CSV = b"timestamp,machineName,goodParts\n2026-03-01T00:00:00Z,Press 1,97\n"
@@ -111,7 +111,8 @@ def workbook_stream() -> bytes:
     """The stream of the golden .xls workbook."""
     path = GOLDEN / "typed.xls"
     with path.open("rb") as file:
-        return b"".join(open_workbook_stream(file, path.stat().st_size))
+        [stream] = open_workbook_streams(file, path.stat().st_size)
+        return b"".join(stream)
 
 
 def xls_with(*records: bytes) -> Callable[[], bytes]:
@@ -129,10 +130,15 @@ def _noise(size: int) -> bytes:
     return random.Random(size).randbytes(size)
 
 
-def _far_xlsb() -> bytes:
+def _far_xlsb(*, start: bytes = b"") -> bytes:
     with TemporaryDirectory() as folder:
-        cells = {(0, 0): "a", (1_048_575, 16_383): "b"}
-        return write_xlsb(Path(folder, "far.xlsb"), {"Data": cells}).read_bytes()
+        path = write_xlsb(Path(folder, "far.xlsb"), {"Data": {(0, 0): "a", (1_048_575, 16_383): "b"}})
+        return patch_zip(path, "xl/worksheets/sheet1.bin", lambda sheet: start + sheet).read_bytes()
+
+
+def _binary_sheet() -> bytes:
+    with ZipFile(io.BytesIO(_far_xlsb())) as archive:
+        return archive.read("xl/worksheets/sheet1.bin")
 
 
 def _shared_text(size: int) -> Callable[[], bytes]:
@@ -347,6 +353,16 @@ _add(
     ),
 )
 _add("workbook_sheet_too_large", "far.xlsb", far_cell_in_a_binary_workbook=_far_xlsb)
+_add(
+    "workbook_sheet_too_large",
+    "far.xlsb",
+    far_cell_in_a_part_that_begins_oddly=lambda: _far_xlsb(start=b"\x9f\x01\x00"),
+)
+_add(
+    "workbook_sheet_too_large",
+    "far.xlsx",
+    far_cell_in_a_binary_part=lambda: packed(parts() | {"xl/xworkbook.bin": b"", "xl/a.bin": _binary_sheet()}),
+)
 _add("workbook_text_too_long", "text.xlsx", text_that_many_cells_share=_shared_text(4 << 20))
 
 # OpenDocument
@@ -396,6 +412,7 @@ _add(
     "workbook_embedded_object",
     "objects.ods",
     ole_in_an_ods=_ods_table('<table:shapes><draw:object-ole xlink:href="./Object 1"/></table:shapes>'),
+    object_in_an_ods=with_part("Object 1", OLE2, "ods"),
     frame_of_a_page=_ods_table('<table:shapes><draw:floating-frame xlink:href="x"/></table:shapes>'),
 )
 _add(
@@ -451,6 +468,7 @@ _add(
     record_beyond_the_stream=lambda: compound_file({"Workbook": workbook_stream() + b"\x03\x02\xff\xff\x01"}),
     strings_beyond_the_file=xls_with(biff(0xFC, struct.pack("<II", 9, 0xFFFFFFF0))),
     no_records=lambda: compound_file({"Workbook": bytes(5000)}),
+    two_workbooks=lambda: compound_file({"Workbook": workbook_stream(), "WORKBOOK": workbook_stream()}),
     header_alone=lambda: OLE2,
 )
 _add("file_not_workbook", "old.xls", old_word_document=lambda: compound_file({"WordDocument": b"x"}))

@@ -29,6 +29,7 @@ class _Bucket:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.copies: list[str] = []
+        self.asked = 0
         self.deleted = False
 
     def describe(self, key: str, version_id: str | None) -> SourceObject:
@@ -37,6 +38,7 @@ class _Bucket:
     @contextmanager
     def open_range(self, source: SourceObject, start: int, end: int) -> Iterator[BinaryIO]:
         assert source.version_id == "v1"
+        self.asked += end - start
         with self._path.open("rb") as file:
             file.seek(start)
             yield file if end == self._path.stat().st_size else io.BytesIO(file.read(end - start))
@@ -100,6 +102,7 @@ def scan(path: Path, file_name: str, import_type: Any) -> dict[str, Any]:
         "copies": bucket.copies,
         "deleted": bucket.deleted,
         "jobs": len(queue.jobs),
+        "bytes": bucket.asked,
     }
 
 

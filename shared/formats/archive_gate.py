@@ -78,6 +78,8 @@ def read_members(file: BinaryIO, size: int) -> list[Member]:
         ordered = sorted(entries, key=lambda entry: entry.offset)
         if ordered and ordered[0].offset:
             raise rejected("file_foreign_data")
+        if ordered and ordered[-1].offset >= start:
+            raise rejected("workbook_unreadable")
         borders = [*(entry.offset for entry in ordered), start]
         members = {
             entry.name: _member(file, entry, until)

@@ -29,7 +29,6 @@ _NAMES = {
     "encryptedpackage": "workbook_encrypted",
     "encryptioninfo": "workbook_encrypted",
     "\x01ole10native": "workbook_embedded_object",
-    "\x01ole": "workbook_embedded_object",
     "objectpool": "workbook_embedded_object",
     "ctls": "workbook_active_content",
 }
@@ -51,24 +50,28 @@ class _Entry:
     size: int
 
 
-def open_workbook_stream(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The workbook's stream in pieces, once the file around it was found in order. Raises UploadRejected."""
+def open_workbook_streams(file: BinaryIO, size: int) -> list[Iterator[bytes]]:
+    """The workbook's stream in pieces, once the file around it was found in order. Raises UploadRejected.
+
+    There are two in a file that Excel 95 can read too; of one name there is one, so that all readers find the same.
+    """
     _check_end(file, size)
     try:
         compound = _Compound(file, size)
-        workbooks = [entry for entry in compound.entries if entry.kind == _STREAM and _is_workbook(entry)]
         for entry in compound.entries:
             _check_entry(entry)
+        workbooks = [entry for entry in compound.entries if entry.kind == _STREAM and _is_workbook(entry)]
         if not workbooks:
             raise rejected("file_not_workbook", what=_other_document(compound.entries))
-        chosen = max(workbooks, key=lambda entry: entry.name.casefold() == "workbook")
-        sectors = compound.sectors_of(chosen)
+        if len({entry.name.casefold() for entry in workbooks}) < len(workbooks):
+            raise rejected("xls_structure_wrong")
+        found = [(entry, compound.sectors_of(entry)) for entry in workbooks]
         for entry in compound.entries:
-            if entry.kind == _STREAM and entry is not chosen:
+            if entry.kind == _STREAM and entry not in workbooks:
                 compound.sectors_of(entry)
     except (struct.error, IndexError, EOFError) as error:
         raise rejected("xls_structure_wrong") from error
-    return compound.read(chosen, sectors)
+    return [compound.read(entry, sectors) for entry, sectors in found]
 
 
 def _check_end(file: BinaryIO, size: int) -> None:

@@ -47,7 +47,7 @@ _REFUSED_PARTS = (
     ),
     (re.compile(r"(?:.*/)?externallinks/.*"), "workbook_external_links"),
     (re.compile(r"(?:.*/)?activex/.*"), "workbook_active_content"),
-    (re.compile(r"(?:.*/)?embeddings/.*"), "workbook_embedded_object"),
+    (re.compile(r"(?:.*/)?embeddings/.*|object \d+"), "workbook_embedded_object"),
 )
 _XML_PART = re.compile(r".*\.(?:xml|rels|vml|rdf|svg|psmdcp)")
 _CELL_PART = re.compile(r"(?:.*/)?(?:worksheets/[^/]*|sharedstrings\w*)\.xml")
@@ -102,7 +102,7 @@ def _check_part(file: BinaryIO, member: Member, kind: str, budget: InflationBudg
         _check_xml(file, member, kind, pieces)
     else:
         _check_binary(name, start)
-        if kind == ".xlsb" and name.endswith(".bin"):
+        if name.endswith(".bin"):  # in an .xlsx too: what reads it may take it for the other
             check_xlsb_cells(pieces, member.name)
     deque(pieces, maxlen=0)  # to its end: sizes and checksum count for all of it
 

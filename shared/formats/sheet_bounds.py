@@ -28,8 +28,7 @@ _ODS_TAG = re.compile(
     + rb")"
 )
 _ODS_REPEATED = re.compile(rb"table:number-(?:columns|rows)-repeated\s*=\s*[\"']\s*([0-9]{1,9})")
-_SHEET_START = b"\x81\x01"
-_ROW_HEADER, _CELL_KINDS = 0x00, frozenset((*range(0x02, 0x0C), 0x3E))
+_CELLS_BEGIN, _ROW_HEADER, _CELL_KINDS = 0x91, 0x00, frozenset((*range(0x02, 0x0C), 0x3E))
 _WITH_PLACE = _CELL_KINDS | {_ROW_HEADER}
 _MAX_RECORD = 16 << 20
 
@@ -115,18 +114,18 @@ def _repeated(attributes: bytes) -> int:
 
 
 def check_xlsb_cells(pieces: Parts, part: str) -> None:
-    """The same for a binary sheet, a run of records (MS-XLSB); another part passes. Raises UploadRejected."""
+    """The same for a binary part, a run of records (MS-XLSB), from where cells begin in it. Raises UploadRejected.
+
+    A part without any may be something else, such as settings of a printer.
+    """
     rows = _XlsbRows(part)
     rest = b""
-    known = False
     for piece in pieces:
         held = rest + piece
-        known = known or held.startswith(_SHEET_START)
-        if known:
-            rest = held[rows.read(held) :]
-            if len(rest) > _MAX_RECORD:
-                raise rejected("workbook_unreadable")
-    if rest:
+        rest = held[rows.read(held) :]
+        if len(rest) > _MAX_RECORD:
+            raise rejected("workbook_unreadable")
+    if rest and rows.in_cells:
         raise rejected("workbook_unreadable")
 
 
@@ -134,6 +133,7 @@ class _XlsbRows:
     """Walks the records of a binary sheet, row by row."""
 
     def __init__(self, part: str) -> None:
+        self.in_cells = False
         self._area = _Area(part)
         self._row = 1
         self._first, self._last = 1 << 40, 0
@@ -147,7 +147,9 @@ class _XlsbRows:
             kind, data, end = _record(held, at, size)
             if end > size:
                 break
-            if kind in _WITH_PLACE:
+            if kind == _CELLS_BEGIN:
+                self.in_cells = True
+            elif self.in_cells and kind in _WITH_PLACE:
                 if end - data < 4:  # noqa: PLR2004
                     raise rejected("workbook_unreadable")
                 place = column_of(held, data)[0] + 1

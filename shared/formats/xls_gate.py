@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from shared.formats.compound_gate import open_workbook_stream
+from shared.formats.compound_gate import open_workbook_streams
 from shared.formats.rejection import rejected
 
 _ROWS, _COLUMNS = 65_536, 256
@@ -28,17 +28,22 @@ _LEAST_STRING = 3
 def check_xls(file: BinaryIO, size: int) -> None:
     """Check the .xls file of `size` bytes. Raises UploadRejected."""
     try:
-        started = False
-        for kind, data in _records(open_workbook_stream(file, size)):
-            if not started and kind & 0xFF != _START & 0xFF:
-                raise rejected("xls_structure_wrong")
-            started = True
-            if kind in _CELLS:
-                _check_cell(kind, data)
-            elif kind in _LOOKED_AT:
-                _check_record(kind, data, size)
+        for stream in open_workbook_streams(file, size):
+            _check_stream(stream, size)
     except (struct.error, IndexError) as error:
         raise rejected("xls_structure_wrong") from error
+
+
+def _check_stream(stream: Iterator[bytes], size: int) -> None:
+    started = False
+    for kind, data in _records(stream):
+        if not started and kind & 0xFF != _START & 0xFF:
+            raise rejected("xls_structure_wrong")
+        started = True
+        if kind in _CELLS:
+            _check_cell(kind, data)
+        elif kind in _LOOKED_AT:
+            _check_record(kind, data, size)
     if not started:
         raise rejected("xls_structure_wrong")
 

@@ -16,11 +16,12 @@ _OF_LIBRARIES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG
 
 
 def test_every_function_of_the_manifest_is_deployed(templates: Templates, manifest: dict[str, FunctionSpec]) -> None:
-    """Each with its timeout and memory, on Python 3.13 and arm64, and no others."""
+    """Each with its timeout, memory and disk, on Python 3.13 and arm64, and no others."""
     functions = templates.functions()
     assert functions.keys() == manifest.keys()
     for name, spec in manifest.items():
         assert (functions[name]["Timeout"], functions[name]["MemorySize"]) == (spec.timeout, spec.memory)
+        assert functions[name]["EphemeralStorage"] == {"Size": spec.storage}
         assert functions[name]["Runtime"] == "python3.13"
         assert functions[name]["Architectures"] == ["arm64"]
         [layer] = functions[name]["Layers"]

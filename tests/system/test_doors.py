@@ -93,6 +93,7 @@ def test_a_role_without_the_permission_cannot_import(post: Callable[..., httpx.R
         ({"fileName": "notes.pdf", "mimeType": "application/pdf"}, (415, "file_type_unsupported")),
         ({"mimeType": "image/png"}, (415, "file_type_unsupported")),
         ({"fileName": "sheet.csv", "importType": "excel"}, (415, "file_type_unsupported")),
+        ({"fileName": "macros.XLSM", "importType": "excel"}, (415, "file_type_unsupported")),
         ({"workUnitId": ""}, (422, "request_invalid")),
         ({"fileSize": "many"}, (422, "request_invalid")),
         ({"timeZone": "Mars/Olympus"}, (422, "request_invalid")),

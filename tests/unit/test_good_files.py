@@ -19,7 +19,8 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
 
-from tests.hostile import CSV, PICTURE, import_type_of, packed, parts, related, sheet_of, with_part
+from tests.hostile import CSV, PICTURE, import_type_of, packed, parts, related, sheet_of, with_part, workbook_stream
+from tests.raw_files import compound_file
 from tests.scan_alone import scan
 from tests.workbooks import SHEET1, write_xlsb
 
@@ -177,6 +178,11 @@ def _old_workbook() -> bytes:
     return out.getvalue()
 
 
+def _old_workbook_of_libreoffice() -> bytes:
+    """With the streams that LibreOffice adds to every .xls."""
+    return compound_file({"Workbook": workbook_stream(), "\x01Ole": bytes(20), "\x01CompObj": bytes(100)})
+
+
 def _binary_workbook() -> bytes:
     out = io.BytesIO()
     write_xlsb(out, {"Data": {(row, column): 1.5 for row in range(3000) for column in range(20)}})  # type: ignore[arg-type]
@@ -199,6 +205,7 @@ _GOOD: dict[str, tuple[str, Callable[[], bytes]]] = {
     ),
     "LibreOffice": ("a.ods", _as_libreoffice),
     "xlwt": ("a.xls", _old_workbook),
+    "LibreOffice's .xls": ("a.xls", _old_workbook_of_libreoffice),
     "binary": ("a.xlsb", _binary_workbook),
     "comment with two hyphens": ("a.xlsx", with_part("xl/a.xml", b"<a><!-- x --><![CDATA[ y ]]></a>")),
     "appended gzip": ("a.csv.gz", lambda: gzip.compress(CSV) + gzip.compress(CSV)),
