@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from local.lambda_host.environment import peak_memory
 from shared.domain import object_keys
 from shared.domain.upload import SourceObject, Upload, UploadOptions, UploadState
 from shared.services.scan_upload import scan_upload
@@ -107,4 +109,6 @@ def scan(path: Path, file_name: str, import_type: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(scan(Path(sys.argv[1]), sys.argv[2], sys.argv[3])))  # noqa: T201
+    found = scan(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    # Measured here: what the parent is told of a child begins with the parent's own size.
+    print(json.dumps(found | {"memory": peak_memory(os.getpid())}))  # noqa: T201

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -27,13 +26,8 @@ ROOT = Path(__file__).parents[2]
 def scan_alone(path: Path, file_name: str) -> tuple[dict[str, Any], int]:
     """What came of a file in a process of its own, and that one's peak memory in bytes."""
     command = [sys.executable, "-m", "tests.scan_alone", str(path), file_name, import_type_of(file_name)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
-    assert process.stdout
-    answer = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return json.loads(answer), usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout)
+    return found, found.pop("memory")
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
