@@ -140,17 +140,26 @@ def check_open_document(pieces: Parts) -> Parts:
 
 
 def _check_references(piece: bytes) -> None:
-    at = -1
-    while (at := piece.find(b"href", at + 1)) >= 0:
-        tag, reference = _TAG.match(piece, piece.rfind(b"<", 0, at)), _HREF.match(piece, at)
-        if not tag or not reference or tag.end() < at:
-            continue  # not in a tag, but in its text
-        target = unescape((reference[1] or reference[2] or b"").decode("utf-8", "replace"))
-        if tag[1] in _HYPERLINKS:
-            if not _is_plain_link(target):
-                raise rejected("workbook_external_links")
-        elif _scheme(target) or target.startswith(("/", "\\", "..")):
+    """Look at each tag with a reference once, however many it holds; those in texts are none."""
+    at = piece.find(b"href")
+    while at >= 0:
+        start = piece.rfind(b"<", 0, at)
+        tag = _TAG.match(piece, max(start, 0))
+        if not tag and start >= 0 and not piece.startswith((b"</", b"<!", b"<?"), start):
+            raise rejected("workbook_unreadable")
+        for reference in _HREF.finditer(piece, tag.start(), tag.end()) if tag else ():
+            target = unescape((reference[1] or reference[2] or b"").decode("utf-8", "replace"))
+            _check_reference(tag[1] if tag else b"", target)
+        following = piece.find(b"<", at)
+        at = piece.find(b"href", following) if following >= 0 else -1
+
+
+def _check_reference(tag: bytes, target: str) -> None:
+    if tag in _HYPERLINKS:
+        if not _is_plain_link(target):
             raise rejected("workbook_external_links")
+    elif _scheme(target) or target.startswith(("/", "\\", "..")):
+        raise rejected("workbook_external_links")
 
 
 def _scheme(target: str) -> str:

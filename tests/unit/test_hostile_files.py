@@ -102,3 +102,12 @@ def test_a_long_table_is_not_read_through(tmp_path: Path) -> None:
     path.write_bytes(CSV * 500_000)
     found = scan(path, "shift.csv", "csv")
     assert (found["outcome"], found["bytes"]) == ("accepted", 2 * 65_536)
+
+
+def test_a_tag_of_many_references_is_looked_at_once(tmp_path: Path) -> None:
+    """Each of them looking for the whole tag took minutes."""
+    path = tmp_path / "object"
+    path.write_bytes(packed({**parts("ods"), "styles.xml": b"<a " + b"href " * 200_000 + b"/>"}))
+    started = time.monotonic()
+    assert scan(path, "a.ods", "excel")["outcome"] == "accepted"
+    assert time.monotonic() - started < SECONDS
