@@ -11,6 +11,7 @@ import logging
 import re
 import socket
 import struct
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -24,55 +25,76 @@ _LONGEST_ANSWER = 4096
 _VERSION = re.compile(r"(?P<engine>ClamAV [^/]+)(?:/(?P<number>\d+)/(?P<date>[^/]+))?")
 _LENGTH = struct.Struct(">I")
 _END = _LENGTH.pack(0)
+_CLEAN = "OK"
 
 
 class ClamdScanner:
-    """The port `Scanner`. `address` is `unix:/path` or `host:port`; no answer is waited for longer than `seconds`."""
+    """The port `Scanner`. `address` is `unix:/path` or `host:port`; a whole scan takes at most `seconds`.
 
-    def __init__(self, address: str, *, seconds: float = 60.0) -> None:
+    Two of them, one after the other, must fit well into the scan function's timeout: who is killed refuses nothing.
+    """
+
+    def __init__(self, address: str, *, seconds: float = 45.0) -> None:
         self._address = address
         self._seconds = seconds
 
     def scan(self, stream: BinaryIO) -> Verdict:
         """Stream a file to the daemon; what goes wrong on the way is a verdict too, that it was not scanned."""
         used = MalwareScan(engine="ClamAV")
+        deadline = time.monotonic() + self._seconds
         try:
-            used = _scanner(self._ask(b"zVERSION\0"))
-            answer = self._ask(b"zINSTREAM\0", stream)
+            used = _scanner(self._ask(b"zVERSION\0", deadline))
+            answer = self._ask(b"zINSTREAM\0", deadline, stream)
         except OSError as error:
             _LOG.error("clamd cannot be reached, or does not answer: %r", error)
             return Verdict(scan=used, unscanned="clamd cannot be reached, or does not answer")
         return _verdict(answer, used)
 
-    def _ask(self, command: bytes, stream: BinaryIO | None = None) -> str:
-        with self._connect() as connection:
+    def _ask(self, command: bytes, deadline: float, stream: BinaryIO | None = None) -> str:
+        with self._connect(_left(deadline)) as connection:
             connection.sendall(command)
-            if stream is not None:
-                _send(stream, connection)
-            return _receive(connection)
+            whole = stream is None or _send(stream, connection, deadline)
+            answer = _receive(connection, deadline)
+        # Whoever has not heard the end cannot know that it is clean.
+        return answer if whole or not answer.endswith(_CLEAN) else f"{answer}, before the file's end"
 
-    def _connect(self) -> socket.socket:
+    def _connect(self, seconds: float) -> socket.socket:
         kind, _, path = self._address.partition("unix:")
         if not kind and path:
             connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(self._seconds)
+            connection.settimeout(seconds)
             connection.connect(path)
             return connection
         host, _, port = self._address.rpartition(":")
-        return socket.create_connection((host, int(port)), self._seconds)
+        return socket.create_connection((host, int(port)), seconds)
 
 
-def _send(stream: BinaryIO, connection: socket.socket) -> None:
-    """Send the whole file. Where clamd has heard enough it closes, with its reason in an answer that is still read."""
+def _left(deadline: float) -> float:
+    """The seconds that are left. Raises TimeoutError where none are."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the scan takes too long")
+    return left
+
+
+def _send(stream: BinaryIO, connection: socket.socket, deadline: float) -> bool:
+    """Send the file; whether all of it went. Where clamd has heard enough it closes, with its reason in an answer."""
     with suppress(BrokenPipeError, ConnectionResetError):
         while block := stream.read(_BLOCK):
+            connection.settimeout(_left(deadline))
             connection.sendall(_LENGTH.pack(len(block)) + block)
         connection.sendall(_END)
+        return True
+    return False
 
 
-def _receive(connection: socket.socket) -> str:
+def _receive(connection: socket.socket, deadline: float) -> str:
     answer = b""
-    while not answer.endswith(b"\0") and len(answer) < _LONGEST_ANSWER and (more := connection.recv(_LONGEST_ANSWER)):
+    while not answer.endswith(b"\0") and len(answer) < _LONGEST_ANSWER:
+        connection.settimeout(_left(deadline))
+        more = connection.recv(_LONGEST_ANSWER)
+        if not more:
+            break
         answer += more
     return answer.rstrip(b"\0\n").decode("utf-8", "replace")
 
@@ -89,7 +111,7 @@ def _scanner(version: str) -> MalwareScan:
 
 def _verdict(answer: str, used: MalwareScan) -> Verdict:
     said = answer.removeprefix("stream: ")
-    if said == "OK":
+    if said == _CLEAN:
         return Verdict(scan=used)
     if said.endswith(" FOUND"):
         return Verdict(scan=used, threat=said.removesuffix(" FOUND"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.manifest import read_manifest
 from shared.adapters.clamd_scanner import ClamdScanner
 from shared.adapters.demo_scanner import DemoScanner
 from shared.domain.upload import MalwareScan
@@ -141,6 +143,30 @@ def test_whatever_is_no_plain_yes_was_not_scanned(fake: Callable[..., FakeClamd]
     verdict = ClamdScanner(fake(answer=answer).address, seconds=0.5).scan(io.BytesIO(CLEAN * 50_000))
     assert verdict.threat is None
     assert verdict.unscanned
+
+
+def test_an_early_yes_is_none(fake: Callable[..., FakeClamd]) -> None:
+    """A daemon that says OK and closes before it has heard the file has not scanned it."""
+    verdict = ClamdScanner(fake().address, seconds=5).scan(io.BytesIO(bytes(64 << 20)))
+    assert verdict.threat is None
+    assert verdict.unscanned
+
+
+def test_a_daemon_that_takes_its_time_is_given_up(fake: Callable[..., FakeClamd]) -> None:
+    """The whole scan has a deadline, however little of it each step takes: two fit into the function's timeout."""
+
+    class Slow(io.BytesIO):
+        """A file whose every block is long in coming."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            time.sleep(0.1)
+            return super().read(size)
+
+    started = time.monotonic()
+    assert ClamdScanner(fake(answer=None).address, seconds=0.5).scan(Slow(bytes(64 << 20))).unscanned
+    assert time.monotonic() - started < 5
+    seconds = inspect.signature(ClamdScanner).parameters["seconds"].default
+    assert 2 * seconds + 20 < read_manifest()["scan_upload"].timeout
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "unix:/nowhere/clamd.sock"])
