@@ -9,10 +9,11 @@ import pytest
 
 from shared.columnar.reader import TableReader
 from shared.domain.plan import Chunk
-from shared.domain.upload import SourceObject, Upload, UploadState
+from shared.domain.upload import SourceObject, UploadState
 from shared.errors import AccountingError
 from shared.services.load_chunk import load_chunk
 from tests.unit.test_columnar import plan_for
+from tests.unit.test_quality import upload_of
 
 SCANNED = SourceObject(key="k", version_id="v", etag="e", size=1)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -37,21 +38,7 @@ class Nothing:
 def test_a_plan_of_another_file_loads_nothing(change: dict[str, Any]) -> None:
     """Whoever could exchange a plan could import another tenant's bytes by it, or bytes that nobody scanned."""
     plan = plan_for(["timestamp", "machine_name"])
-    upload = Upload(
-        tenant_id="t",
-        upload_id="u",
-        created_at=NOW,
-        created_by="p",
-        correlation_id="c",
-        request_digest="d",
-        state=UploadState.IMPORTING,
-        file_name="f.csv",
-        file_size=1,
-        mime_type="text/csv",
-        object_key="k",
-        options=plan.options,
-        source=SCANNED,
-    )
+    upload = upload_of(tenant_id="t", upload_id="u", state=UploadState.IMPORTING, source=SCANNED)
     reader = TableReader(plan.model_copy(update=change), NOW)
     port = cast("Any", Nothing())
     chunk = Chunk(index=0, start=0, end=1, first_line=2, records=1)
