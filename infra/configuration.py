@@ -95,6 +95,15 @@ class Configuration(BaseModel):
             )
         return value
 
+    @field_validator("settings")
+    @classmethod
+    def _has_a_scanner_that_can_be_deployed(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if value["SCANNER"] == "demo":
+            raise ValueError("SCANNER: the demo rules are for one machine and no antivirus; choose clamd or none")
+        if value["SCANNER"] == "clamd" and not value["CLAMD_ADDRESS"]:
+            raise ValueError("SCANNER: clamd needs a CLAMD_ADDRESS, host:port")
+        return value
+
     @field_validator("alarm_email")
     @classmethod
     def _is_an_address(cls, value: str) -> str:

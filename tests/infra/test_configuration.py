@@ -63,6 +63,13 @@ def test_a_value_that_cannot_be_used_is_named(context: dict[str, Any], named: st
         Configuration.from_context(context)
 
 
+@pytest.mark.parametrize(("scanner", "said"), [("demo", "no antivirus"), ("clamd", "CLAMD_ADDRESS")])
+def test_a_scanner_that_would_scan_nothing_is_not_deployed(scanner: str, said: str) -> None:
+    """Neither the demo rules, nor a daemon that is nowhere."""
+    with pytest.raises(ConfigurationError, match=said):
+        Configuration.from_context({**_GOOD, "settings": {"SCANNER": scanner}})
+
+
 def test_the_app_says_what_is_wrong_without_a_traceback(tmp_path: Path) -> None:
     """An operator reads one sentence, and nothing is written."""
     result = subprocess.run(
