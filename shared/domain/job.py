@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from shared.domain.upload import Priority, Value
 
 _RANK = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
@@ -17,6 +19,12 @@ class Job(Value):
     correlation_id: str
     priority: Priority
     created_at: datetime
+    attempt: int = Field(default=1, ge=1)
+
+    @property
+    def execution_name(self) -> str:
+        """What the execution of this attempt is called: no two of a name run, and none is started again."""
+        return self.job_id if self.attempt == 1 else f"{self.job_id}-{self.attempt}"
 
     @property
     def queue_order(self) -> str:

@@ -262,6 +262,7 @@ class Upload(Value):
     mime_type: str
     object_key: str
     options: UploadOptions
+    attempt: int = Field(default=1, ge=1, description="Which time it is in the queue, counted from 1.")
     source: SourceObject | None = None
     malware_scan: MalwareScan | None = None
     plan: PlanSummary | None = None

@@ -28,7 +28,7 @@ def dispatch_jobs(*, announced: Iterable[Job], queue: JobQueue, executions: Exec
             if claim is Claim.FULL:
                 return started
             if claim is Claim.CLAIMED:
-                executions.start(job.job_id, _payload(job))
+                executions.start(job.execution_name, _payload(job))
                 started.append(job.job_id)
         if Claim.CLAIMED not in claims:  # the listing lags behind: they all have their slots
             break
@@ -45,9 +45,9 @@ def sweep_jobs(*, queue: JobQueue, executions: Executions, fail_step: FailStep) 
     """
     mended: list[str] = []
     for job in queue.running():
-        state = executions.state(job.job_id)
+        state = executions.state(job.execution_name)
         if state is ExecutionState.ABSENT:
-            executions.start(job.job_id, _payload(job))
+            executions.start(job.execution_name, _payload(job))
         elif state is ExecutionState.ENDED:
             fail_step.take(_payload(job) | {"error": {"Error": "ExecutionLost"}})
         else:

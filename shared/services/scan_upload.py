@@ -167,6 +167,7 @@ def _job(upload: Upload) -> Job:
         correlation_id=upload.correlation_id,
         priority=upload.options.priority,
         created_at=upload.created_at,
+        attempt=upload.attempt,
     )
 
 
