@@ -23,9 +23,14 @@ class FunctionSpec(BaseModel):
     memory: Annotated[int, Field(ge=128, le=10_240, description="MB.")]
     storage: Annotated[int, Field(ge=512, le=10_240, description="MB of disk, under /tmp.")] = 512
     routes: tuple[str, ...] = ()
+    scanner: Annotated[str | None, Field(description="Deployed only where SCANNER is this.")] = None
 
 
-def read_manifest() -> dict[str, FunctionSpec]:
-    """Module name → what is told of it, in the manifest's order; raises pydantic's ValidationError."""
+def read_manifest(scanner: str | None = None) -> dict[str, FunctionSpec]:
+    """Module name → what is told of it, in the manifest's order; raises pydantic's ValidationError.
+
+    With a `scanner`, those functions alone that are deployed with it.
+    """
     tables = tomllib.loads((ROOT / "functions" / "manifest.toml").read_text(encoding="utf-8"))
-    return TypeAdapter(dict[str, FunctionSpec]).validate_python(tables)
+    specs = TypeAdapter(dict[str, FunctionSpec]).validate_python(tables)
+    return {name: spec for name, spec in specs.items() if scanner is None or spec.scanner in (None, scanner)}

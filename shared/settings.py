@@ -57,8 +57,8 @@ class Settings(BaseSettings):
         "aud", description="The claim with it: `client_id` for Cognito, whose access tokens have no `aud`."
     )
 
-    scanner: Literal["none", "clamd", "demo"] = Field(
-        "none", description="What looks for malware; `demo` is for one machine and no antivirus."
+    scanner: Literal["guardduty", "clamd", "none", "demo"] = Field(
+        "guardduty", description="What looks for malware; `demo` is for one machine and no antivirus."
     )
     clamd_address: str = Field("", description="clamd's `host:port`, or `unix:/path`.")
     scanner_definitions_days: Annotated[int, Field(ge=0)] = Field(
@@ -74,7 +74,9 @@ class Settings(BaseSettings):
     audit_table: str = ""
     profiles_table: str = ""
     api_keys_table: str = ""
+    verdicts_table: str = Field("", description="What GuardDuty has said of objects.")
     state_machine_arn: str = ""
+    scan_upload_function: str = Field("", description="The function that scans an object.")
     fail_import_function: str = Field("", description="The function that ends an import whose execution was lost.")
     auth_secret_arn: str = Field(
         "", description="Secret with NextAuth's secrets, newest first: one a line, or a JSON list."

@@ -14,9 +14,12 @@ from shared.adapters.dynamodb_jobs import DynamoJobQueue
 from shared.adapters.dynamodb_profiles import DynamoProfiles
 from shared.adapters.dynamodb_rate_limits import DynamoRateLimiter
 from shared.adapters.dynamodb_uploads import DynamoUploads
+from shared.adapters.dynamodb_verdicts import DynamoVerdicts
 from shared.adapters.lambda_fail_step import LambdaFailStep
+from shared.adapters.lambda_scan_step import LambdaScanStep
 from shared.adapters.s3_objects import S3Objects
 from shared.adapters.step_functions import StepFunctionsExecutions
+from shared.adapters.streamed_scan import StreamedScan
 from shared.settings import get_settings
 
 if TYPE_CHECKING:
@@ -70,15 +73,32 @@ def api_keys() -> DynamoApiKeys:
 def scanner() -> Scanner | None:
     """What looks for malware, as SCANNER says; None where nothing does."""
     settings = get_settings()
+    if settings.scanner == "guardduty":
+        return verdicts()
     if settings.scanner == "clamd":
         from shared.adapters.clamd_scanner import ClamdScanner  # noqa: PLC0415
 
-        return ClamdScanner(settings.clamd_address)
+        return StreamedScan(objects(), ClamdScanner(settings.clamd_address))
     if settings.scanner == "demo":
         from shared.adapters.demo_scanner import DemoScanner  # noqa: PLC0415
 
-        return DemoScanner()
+        return StreamedScan(objects(), DemoScanner())
     return None
+
+
+@cache
+def verdicts() -> DynamoVerdicts:
+    """What GuardDuty has said."""
+    return DynamoVerdicts(_dynamodb(), table=get_settings().verdicts_table)
+
+
+@cache
+def scan_step() -> LambdaScanStep:
+    """The scan function, for whatever else than S3's event asks for it."""
+    settings = get_settings()
+    return LambdaScanStep(
+        boto3.client("lambda", config=_RETRIES), function=settings.scan_upload_function, bucket=settings.bucket
+    )
 
 
 @cache

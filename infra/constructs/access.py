@@ -24,11 +24,11 @@ _QUALITY = "work/*/*/quality"
 def function_access(data: DataStack, configuration: Configuration) -> dict[str, Access]:
     """The access of every function in the manifest, by module name."""
     told = _environment(data, configuration)
-    return {**_door_access(data, told), **_import_access(data, told)}
+    return {**_door_access(data, told), **_scan_access(data, told), **_import_access(data, told)}
 
 
 def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
-    """The functions that people and S3 call."""
+    """The functions that people call."""
     tables, objects = data.tables, _Objects(data.bucket)
     sessions = _session_settings(told)
     # With oidc the issuer's public keys are all that is needed; the functions fetch them, being in no VPC.
@@ -71,21 +71,6 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 *identifying,
             ],
         ),
-        "scan_upload": Access(
-            told.of(
-                *("MAX_FILE_SIZE", "SCANNER", "CLAMD_ADDRESS", "SCANNER_DEFINITIONS_DAYS"),
-                *("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE"),
-            ),
-            [
-                _items(tables.uploads, "GetItem", "UpdateItem"),
-                _items(tables.jobs, "PutItem"),
-                _items(tables.audit, "PutItem"),
-                objects.may([*_READ_VERSIONS, "s3:DeleteObjectVersion"], "incoming"),
-                objects.may(["s3:PutObject"], "quarantine"),
-                # Without it S3 answers 403, and not 404, to a question for an object that is gone.
-                iam.PolicyStatement(actions=["s3:ListBucket"], resources=[data.bucket.bucket_arn]),
-            ],
-        ),
         "read_status": Access(
             told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE", *sessions),
             [
@@ -97,6 +82,38 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 objects.may_list("refused", "reports"),
                 *identifying,
             ],
+        ),
+    }
+
+
+def _scan_access(data: DataStack, told: _Environment) -> dict[str, Access]:
+    """The functions that decide whether an object may be read."""
+    tables, objects = data.tables, _Objects(data.bucket)
+    scanning = ("SCANNER", "CLAMD_ADDRESS", "SCANNER_DEFINITIONS_DAYS")
+    uploads = ("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE")
+    by_guardduty = told.of("SCANNER")["SCANNER"] == "guardduty"
+    put_away = [
+        _items(tables.uploads, "GetItem", "UpdateItem"),
+        _items(tables.audit, "PutItem"),
+        objects.may([*_READ_VERSIONS, "s3:DeleteObjectVersion"], "incoming"),
+        objects.may(["s3:PutObject"], "quarantine"),
+        # Without it S3 answers 403, and not 404, to a question for an object that is gone.
+        iam.PolicyStatement(actions=["s3:ListBucket"], resources=[data.bucket.bucket_arn]),
+    ]
+    verdicts = ("VERDICTS_TABLE",) if by_guardduty else ()
+    return {
+        "scan_upload": Access(
+            told.of("MAX_FILE_SIZE", *scanning, *uploads, "JOBS_TABLE", *verdicts),
+            [
+                *put_away,
+                _items(tables.jobs, "PutItem"),
+                *([_items(tables.verdicts, "GetItem")] if by_guardduty else []),
+            ],
+        ),
+        "give_up_scan": Access(told.of(*uploads), put_away),
+        "take_verdict": Access(
+            told.of(*uploads, "VERDICTS_TABLE"),
+            [_items(tables.uploads, "GetItem"), _items(tables.verdicts, "PutItem")],
         ),
     }
 
@@ -183,6 +200,7 @@ def _environment(data: DataStack, configuration: Configuration) -> _Environment:
             "AUDIT_TABLE": data.tables.audit.table_name,
             "PROFILES_TABLE": data.tables.profiles.table_name,
             "API_KEYS_TABLE": data.tables.api_keys.table_name,
+            "VERDICTS_TABLE": data.tables.verdicts.table_name,
             "AUTH_SECRET_ARN": data.auth_secret.secret_arn,
             "DATABASE_HOST": data.database.proxy.endpoint,
             "DATABASE_PORT": str(PORT),

@@ -1,4 +1,4 @@
-"""The DynamoDB tables: uploads, jobs, rate limits, audit, profiles, API keys."""
+"""The DynamoDB tables: uploads, jobs, rate limits, audit, profiles, API keys, verdicts."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Tables(Construct):
         self.api_keys.add_global_secondary_index(
             index_name=API_KEYS_BY_TENANT, partition_key=_text("tenantId"), sort_key=_text("createdAt")
         )
+        self.verdicts = _table(self, "Verdicts", "objectKey", sort="versionId")
 
 
 def _table(

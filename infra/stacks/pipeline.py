@@ -8,8 +8,6 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
-from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_notifications as notifications
 from constructs import Construct
 
 from infra.configuration import Configuration
@@ -18,6 +16,7 @@ from infra.constructs.alarms import Alarms
 from infra.constructs.functions import Functions
 from infra.constructs.http_api import Api
 from infra.constructs.import_workflow import ImportWorkflow
+from infra.constructs.scanning import Scanning
 from infra.manifest import read_manifest
 from infra.stacks.data import DataStack
 
@@ -30,7 +29,8 @@ class PipelineStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, *, configuration: Configuration, data: DataStack) -> None:
         super().__init__(scope, construct_id, description="Linefeed: functions, state machine, HTTP API")
         self._data = data
-        manifest = read_manifest()
+        scanner = configuration.settings["SCANNER"]
+        manifest = read_manifest(scanner)
         self.functions = Functions(
             self,
             "Functions",
@@ -55,7 +55,13 @@ class PipelineStack(Stack):
             with_cookies=configuration.settings["AUTH_PROVIDER"] == "nextauth",
             log_retention=configuration.log_retention,
         )
-        self._scan_what_comes_in()
+        Scanning(
+            self,
+            "Scanning",
+            functions=self.functions,
+            bucket=data.bucket,
+            scanner=scanner,
+        )
         self._dispatch()
         self._migrate()
         Alarms(
@@ -69,15 +75,6 @@ class PipelineStack(Stack):
         )
         CfnOutput(self, "ApiUrl", value=self.api.url, description="Where the page and plant servers call")
         CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
-
-    def _scan_what_comes_in(self) -> None:
-        """By the bucket's name: on the bucket itself the notification would belong to the stack of the data."""
-        incoming = s3.Bucket.from_bucket_name(self, "Incoming", self._data.bucket.bucket_name)
-        incoming.add_event_notification(
-            s3.EventType.OBJECT_CREATED,
-            notifications.LambdaDestination(self.functions["scan_upload"]),
-            s3.NotificationKeyFilter(prefix="incoming/"),
-        )
 
     def _dispatch(self) -> None:
         """Wakes the dispatcher at each change of a job, and every few minutes in case one was lost."""

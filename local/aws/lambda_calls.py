@@ -4,7 +4,9 @@ moto runs a function's code in a Docker container, and an S3 or stream event ins
 so that the uploader waits for the function and its failure is swallowed. AWS queues such events, runs them
 elsewhere and retries a failed one twice. Patched is `LambdaFunction.invoke`, through which Step Functions, S3,
 SNS, schedules and the Invoke API all pass; DynamoDB streams have pollers of their own (dynamodb_streams.py).
-Unlike on AWS the retries come within seconds, not minutes, and no dead-letter destination is served.
+Unlike on AWS the retries come within seconds, not minutes. Of destinations the one is served that hears of the last
+failure, where it is a function; its event is that of the Lambda guide, “Capturing records of Lambda asynchronous
+invocations”.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.awslambda.exceptions import LambdaClientError
@@ -40,6 +43,14 @@ class FunctionCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrying:
+    """How often a function that failed is tried again, and the function that hears of its last failure."""
+
+    retries: int = _RETRIES
+    on_failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionResult:
     """What the function answered, as JSON; `function_error` (`Unhandled`, as Lambda says) marks a failure.
 
@@ -51,6 +62,8 @@ class FunctionResult:
     function_error: str | None = None
 
 
+_AS_LAMBDA_DOES = Retrying()
+
 InvokeFunction = Callable[[FunctionCall], FunctionResult]
 
 
@@ -59,13 +72,13 @@ class AsyncCalls:
 
     def __init__(self, invoke: InvokeFunction) -> None:
         self._invoke = invoke
-        self._waiting: queue.SimpleQueue[tuple[FunctionCall, int]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[FunctionCall, Retrying]] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._open = 0
         self._threads = 0
         self._stopping = threading.Event()
 
-    def submit(self, call: FunctionCall, retries: int = _RETRIES) -> None:
+    def submit(self, call: FunctionCall, retrying: Retrying = _AS_LAMBDA_DOES) -> None:
         """Queue a call; it returns at once. After `stop` the call is dropped."""
         with self._changed:
             if self._stopping.is_set():
@@ -74,7 +87,7 @@ class AsyncCalls:
             if self._threads < min(self._open, _THREADS):
                 self._threads += 1
                 threading.Thread(target=self._work, name=f"async-lambda-{self._threads}", daemon=True).start()
-        self._waiting.put((call, retries))
+        self._waiting.put((call, retrying))
 
     def drain(self, seconds: float) -> int:
         """Wait until every queued call has ended, at most `seconds`; returns how many have not."""
@@ -88,24 +101,28 @@ class AsyncCalls:
 
     def _work(self) -> None:
         while True:
-            call, retries = self._waiting.get()
+            call, retrying = self._waiting.get()
             try:
-                self._run(call, retries)
+                self._run(call, retrying)
             finally:
                 with self._changed:
                     self._open -= 1
                     self._changed.notify_all()
 
-    def _run(self, call: FunctionCall, retries: int) -> None:
-        for attempt in range(retries + 1):
+    def _run(self, call: FunctionCall, retrying: Retrying) -> None:
+        for attempt in range(retrying.retries + 1):
             failure = failure_of(self._invoke, call)
             if failure is None:
                 return
-            if attempt < retries:
+            if attempt < retrying.retries:
                 _LOG.warning("%s failed, is retried: %s", call.function_name, failure)
                 if self._stopping.wait(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]):
                     return
-        _LOG.error("%s failed for the last time, its event is dropped: %s", call.function_name, failure)
+        if retrying.on_failure is None:
+            _LOG.error("%s failed for the last time, its event is dropped: %s", call.function_name, failure)
+            return
+        _LOG.error("%s failed for the last time, which %s hears: %s", call.function_name, retrying.on_failure, failure)
+        self.submit(_of_the_last_failure(call, retrying, failure or ""))
 
 
 def failure_of(invoke: InvokeFunction, call: FunctionCall) -> str | None:
@@ -132,7 +149,7 @@ def install(patches: Patches, invoke: InvokeFunction, asynchronous: AsyncCalls) 
         )
         response_headers["x-amzn-RequestId"] = call.request_id
         if call.asynchronous:
-            asynchronous.submit(call, _retries(function))
+            asynchronous.submit(call, _retrying(function))
             return b"{}"
         result = _answer(invoke, call)
         if result.function_error:
@@ -158,9 +175,41 @@ def _payload(body: Any) -> bytes:
     return payload or b"{}"
 
 
-def _retries(function: Any) -> int:
-    configured = [config.config.get("MaximumRetryAttempts", _RETRIES) for config in function.event_invoke_config]
-    return int(configured[-1]) if configured else _RETRIES
+def _retrying(function: Any) -> Retrying:
+    if not function.event_invoke_config:
+        return _AS_LAMBDA_DOES
+    config = function.event_invoke_config[-1].config
+    destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+    return Retrying(
+        retries=int(config.get("MaximumRetryAttempts", _RETRIES)),
+        on_failure=destination.partition(":function:")[2].partition(":")[0] or None,
+    )
+
+
+def _error_of(failure: str) -> Any:
+    """The failure as the function told it, where it is one of the function's."""
+    try:
+        return json.loads(failure)
+    except ValueError:
+        return {"errorMessage": failure}
+
+
+def _of_the_last_failure(call: FunctionCall, retrying: Retrying, failure: str) -> FunctionCall:
+    """The call of the function that hears of it."""
+    record = {
+        "version": "1.0",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "requestContext": {
+            "requestId": call.request_id,
+            "functionArn": call.function_name,
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": retrying.retries + 1,
+        },
+        "requestPayload": json.loads(call.payload),
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": _error_of(failure),
+    }
+    return FunctionCall(str(retrying.on_failure), json.dumps(record).encode(), str(uuid.uuid4()), asynchronous=True)
 
 
 def _answer(invoke: InvokeFunction, call: FunctionCall) -> FunctionResult:

@@ -92,6 +92,19 @@ def create_permission(resource: Resource, world: World) -> Created:
 
 
 @creates(
+    "AWS::Lambda::EventInvokeConfig",
+    properties="FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig",
+)
+def create_invoke_config(resource: Resource, world: World) -> Created:
+    """How often an event is tried, and which function hears of its last failure; its age counts for nothing here."""
+    properties = resource.properties
+    world.client("lambda").put_function_event_invoke_config(
+        **chosen(properties, "FunctionName", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
+    )
+    return Created(resource.logical_id)
+
+
+@creates(
     "AWS::Lambda::EventSourceMapping",
     properties="EventSourceArn FunctionName BatchSize StartingPosition MaximumRetryAttempts "
     "MaximumBatchingWindowInSeconds BisectBatchOnFunctionError FunctionResponseTypes FilterCriteria",

@@ -22,6 +22,7 @@ _ATTRIBUTES = {
     "AWS::EC2::SubnetRouteTableAssociation": (),
     "AWS::EC2::VPC": ("VpcId", "CidrBlock", "DefaultSecurityGroup", "DefaultNetworkAcl"),
     "AWS::EC2::VPCEndpoint": ("Id",),
+    "AWS::GuardDuty::MalwareProtectionPlan": ("MalwareProtectionPlanId", "Arn"),
     "AWS::Lambda::LayerVersion": ("LayerVersionArn",),
     "AWS::Logs::MetricFilter": (),
     "AWS::Logs::ResourcePolicy": (),

@@ -1,4 +1,4 @@
-"""EventBridge: rules and schedules that invoke functions at a rate."""
+"""EventBridge: rules and schedules that invoke functions at a rate, and rules for events that nobody sends here."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ from local.template import Created, Resource
 _LONGEST_NAME = 64
 
 
-@creates("AWS::Events::Rule", properties="Name Description ScheduleExpression State Targets", without_effect="Tags")
+@creates(
+    "AWS::Events::Rule",
+    properties="Name Description EventPattern ScheduleExpression State Targets",
+    without_effect="Tags",
+)
 def create_rule(resource: Resource, world: World) -> Created:
-    """A rule with a schedule. AWS' endpoint knows it, but the local scheduler runs it."""
+    """A rule. AWS' endpoint knows it, but the local scheduler runs its schedule.
+
+    One with a pattern waits for events of AWS' services, of which none sends any here.
+    """
     properties, events = resource.properties, world.client("events")
     name = physical_name(resource, given=properties.get("Name"), longest=_LONGEST_NAME)
-    rule = events.put_rule(Name=name, **chosen(properties, "ScheduleExpression", "State", "Description"))
+    pattern = {"EventPattern": json.dumps(properties["EventPattern"])} if "EventPattern" in properties else {}
+    rule = events.put_rule(Name=name, **pattern, **chosen(properties, "ScheduleExpression", "State", "Description"))
     targets = properties.get("Targets", [])
     events.put_targets(Rule=name, Targets=targets)
-    if properties.get("State", "ENABLED") == "ENABLED":
+    if "ScheduleExpression" in properties and properties.get("State", "ENABLED") == "ENABLED":
         for target in targets:
             event = _event_maker(target.get("Input"), rule["RuleArn"], world)
             _add(resource, world, f"{name}/{target['Id']}", target["Arn"], event)

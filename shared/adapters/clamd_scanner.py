@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from shared.domain.upload import MalwareScan
 from shared.domain.verdict import Verdict
+from shared.errors import TransientError
 
 _LOG = logging.getLogger(__name__)
 _BLOCK = 1 << 18
@@ -29,25 +30,28 @@ _CLEAN = "OK"
 
 
 class ClamdScanner:
-    """The port `Scanner`. `address` is `unix:/path` or `host:port`; a whole scan takes at most `seconds`.
+    """A `StreamScanner`. `address` is `unix:/path` or `host:port`; a whole scan takes at most `seconds`.
 
-    Two of them, one after the other, must fit well into the scan function's timeout: who is killed refuses nothing.
+    That must fit well into the scan function's timeout: who is killed says nothing.
     """
 
-    def __init__(self, address: str, *, seconds: float = 45.0) -> None:
+    def __init__(self, address: str, *, seconds: float = 60.0) -> None:
         self._address = address
         self._seconds = seconds
 
-    def scan(self, stream: BinaryIO) -> Verdict:
-        """Stream a file to the daemon; what goes wrong on the way is a verdict too, that it was not scanned."""
-        used = MalwareScan(engine="ClamAV")
+    def scan_stream(self, stream: BinaryIO) -> Verdict:
+        """Stream a file to the daemon; that it refuses the file is a verdict too.
+
+        Raises TransientError where it does not answer: it may be away for a moment, with new definitions to load.
+        """
         deadline = time.monotonic() + self._seconds
         try:
             used = _scanner(self._ask(b"zVERSION\0", deadline))
             answer = self._ask(b"zINSTREAM\0", deadline, stream)
         except OSError as error:
-            _LOG.error("clamd cannot be reached, or does not answer: %r", error)
-            return Verdict(scan=used, unscanned="clamd cannot be reached, or does not answer")
+            raise TransientError("clamd cannot be reached, or does not answer") from error
+        if not answer:
+            raise TransientError("clamd closed the connection without an answer")
         return _verdict(answer, used)
 
     def _ask(self, command: bytes, deadline: float, stream: BinaryIO | None = None) -> str:
@@ -115,5 +119,5 @@ def _verdict(answer: str, used: MalwareScan) -> Verdict:
         return Verdict(scan=used)
     if said.endswith(" FOUND"):
         return Verdict(scan=used, threat=said.removesuffix(" FOUND"))
-    _LOG.error("clamd did not scan a file: %s", answer[:200] or "no answer")
+    _LOG.error("clamd did not scan a file: %s", answer[:200])
     return Verdict(scan=used, unscanned="clamd refused the file")

@@ -23,7 +23,7 @@ rule Encoded_command { strings: $a = "powershell -encodedcommand" nocase conditi
 
 
 class DemoScanner:
-    """The port `Scanner`."""
+    """A `StreamScanner`."""
 
     def __init__(self) -> None:
         import yara_x  # noqa: PLC0415 (only where it is chosen)
@@ -31,7 +31,7 @@ class DemoScanner:
         self._rules = yara_x.compile(_RULES)
         self._used = MalwareScan(engine="demo rules, no antivirus (YARA-X)")
 
-    def scan(self, stream: BinaryIO) -> Verdict:
+    def scan_stream(self, stream: BinaryIO) -> Verdict:
         """Look for the rules' strings in the file as it stands."""
         rest = b""
         while block := stream.read(_BLOCK):

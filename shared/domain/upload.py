@@ -240,9 +240,13 @@ class Failure(Value):
 
 
 class MalwareScan(Value):
-    """What looked for malware, and of when its definitions are; None where it does not say."""
+    """What looked for malware, and of when its definitions are; None where it does not say.
+
+    A `managed` engine is somebody else's to keep up to date, who does not say of when its definitions are.
+    """
 
     engine: str
+    managed: bool = False
     definitions: str | None = None
     definitions_at: datetime | None = None
 
@@ -264,6 +268,7 @@ class Upload(Value):
     options: UploadOptions
     attempt: int = Field(default=1, ge=1, description="Which time it is in the queue, counted from 1.")
     source: SourceObject | None = None
+    received_at: datetime | None = Field(default=None, description="When the scan first saw the file.")
     malware_scan: MalwareScan | None = None
     plan: PlanSummary | None = None
     totals: Totals | None = None

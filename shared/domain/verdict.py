@@ -1,4 +1,4 @@
-"""What a malware scanner says of a file."""
+"""What a malware scanner says of a file, and of which version of which object it says it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,18 @@ class Verdict(Value):
         Of 0 days their age does not count. A threat that old definitions find is one.
         """
         made = self.scan.definitions_at
-        if self.threat or self.unscanned or not definitions_days:
+        if self.threat or self.unscanned or self.scan.managed or not definitions_days:
             return self
         if made is not None and now - made <= timedelta(days=definitions_days):
             return self
         told = "of an unknown date" if made is None else f"of {made:%Y-%m-%d}"
         return self.model_copy(update={"unscanned": f"the definitions are {told}"})
+
+
+class ObjectVerdict(Value):
+    """A verdict that came by itself, and the version that it is of; `etag` is without quotes."""
+
+    key: str
+    version_id: str
+    etag: str
+    verdict: Verdict

@@ -17,7 +17,7 @@ from shared.domain.audit import AuditEvent
 from shared.domain.job import Job
 from shared.domain.profile import Profile
 from shared.domain.upload import SourceObject, Totals, Upload, UploadState
-from shared.domain.verdict import Verdict
+from shared.domain.verdict import ObjectVerdict, Verdict
 
 if TYPE_CHECKING:
     import polars as pl  # slow to import, and most functions never load a row
@@ -65,8 +65,25 @@ class Uploads(Protocol):
 class Scanner(Protocol):
     """Looks for malware."""
 
-    def scan(self, stream: BinaryIO) -> Verdict:
-        """Look at a file from its start to its end. What keeps it from doing so is in the verdict."""
+    def scan(self, source: SourceObject) -> Verdict | None:
+        """What it says of the pinned version, or None where it has not said it yet; it will then be asked again.
+
+        That the file is one that it cannot look at is a verdict; raises TransientError where it cannot look now.
+        """
+
+
+class Verdicts(Protocol):
+    """What a scanner that answers later has said."""
+
+    def keep(self, result: ObjectVerdict, now: datetime) -> None:
+        """Keep a verdict. The first of a version stands, but for a threat, which stands from whenever it is found."""
+
+
+class ScanStep(Protocol):
+    """The scan of an uploaded object, for whatever else than S3's event asks for it."""
+
+    def take(self, key: str, version_id: str | None) -> None:
+        """Have it done, some time soon, at least once."""
 
 
 class Profiles(Protocol):

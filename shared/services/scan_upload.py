@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
+from datetime import timedelta
 from enum import Enum
 from typing import Any
 
@@ -20,6 +21,9 @@ from shared.services.ports import AuditLog, Clock, JobQueue, Objects, Scanner, U
 from shared.settings import Settings
 
 _HEAD_BYTES = 65_536
+_PATIENCE = timedelta(hours=2)
+"""How long after the file came a verdict may be in coming; it takes a minute or two."""
+
 _WRONG_CONTENT = {"csv": "file_not_text", "json": "file_not_json", "excel": "file_not_workbook"}
 
 
@@ -28,6 +32,7 @@ class ScanOutcome(Enum):
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
+    WAITING = "waiting"
     IGNORED = "ignored"
 
 
@@ -44,6 +49,8 @@ def scan_upload(
     clock: Clock,
 ) -> ScanOutcome:
     """Decide on the object that an S3 event names; `version_id` is None where the event has none.
+
+    Where the scanner has not said anything yet, it is `WAITING`, and somebody must have the scan done again.
 
     S3 delivers an event at least once and in any order: one whose key matches no upload that awaits its file
     is ignored, and a repeated one finds its work done. The version is pinned before it is looked at, so that of two
@@ -65,7 +72,7 @@ def scan_upload(
         return ScanOutcome.IGNORED
     with suppress(StateConflict):
         received = _event(upload, AuditAct.FILE_RECEIVED, clock, size=source.size, versionId=source.version_id)
-        upload = uploads.move(upload, UploadState.SCANNING, received, source=source)
+        upload = uploads.move(upload, UploadState.SCANNING, received, source=source, received_at=clock())
         if upload.source == source:
             return _decide(
                 upload,
@@ -95,22 +102,55 @@ def _decide(
     try:
         _check(upload, source, objects, settings.max_file_size)
         if scanner is not None:
-            verdict = _verdict(source, objects, scanner).held_to(clock(), settings.scanner_definitions_days)
+            verdict = scanner.scan(source)
+            if verdict is None:
+                _refuse_if_too_late(upload, clock)
+                return ScanOutcome.WAITING
+            verdict = verdict.held_to(clock(), settings.scanner_definitions_days)
             scan = verdict.scan
             _refuse_unless_clean(verdict)
     except UploadRejected as problem:
-        objects.copy(source, object_keys.quarantine(source.key))
-        failure = Failure(code=problem.code, message=problem.message, support_id=uuid.uuid4().hex[:12])
-        told = {"code": failure.code, "supportId": failure.support_id, **_told(scan)}
-        rejected = _event(upload, AuditAct.FILE_REJECTED, clock, **told)
-        uploads.move(upload, UploadState.FAILED, rejected, failure=failure, ended_at=clock(), malware_scan=scan)
-        objects.delete(source)
+        _reject(upload, source, problem, scan, uploads=uploads, objects=objects, clock=clock)
         return ScanOutcome.REJECTED
     told = {"versionId": source.version_id, "etag": source.etag, **_told(scan)}
     accepted = _event(upload, AuditAct.FILE_ACCEPTED, clock, **told)
     upload = uploads.move(upload, UploadState.QUEUED, accepted, malware_scan=scan)
     queue.enqueue(_job(upload))
     return ScanOutcome.ACCEPTED
+
+
+def give_up_scan(key: str, version_id: str | None, *, uploads: Uploads, objects: Objects, clock: Clock) -> ScanOutcome:
+    """Refuse an object whose scan failed for the last time, whatever the reason: who was not scanned goes nowhere."""
+    owner = object_keys.parse_incoming(key)
+    upload = uploads.get(owner.tenant_id, owner.upload_id) if owner else None
+    if upload is None or upload.object_key != key:
+        return ScanOutcome.IGNORED
+    if upload.state not in (UploadState.AWAITING_UPLOAD, UploadState.SCANNING):
+        return ScanOutcome.IGNORED
+    source = upload.source or objects.describe(key, version_id)
+    if source is None:
+        return ScanOutcome.IGNORED
+    _reject(upload, source, _scan_failed(), None, uploads=uploads, objects=objects, clock=clock)
+    return ScanOutcome.REJECTED
+
+
+def _reject(
+    upload: Upload,
+    source: SourceObject,
+    problem: UploadRejected,
+    scan: MalwareScan | None,
+    *,
+    uploads: Uploads,
+    objects: Objects,
+    clock: Clock,
+) -> None:
+    """Put the file away, and leave its upload failed."""
+    objects.copy(source, object_keys.quarantine(source.key))
+    failure = Failure(code=problem.code, message=problem.message, support_id=uuid.uuid4().hex[:12])
+    told = {"code": failure.code, "supportId": failure.support_id, **_told(scan)}
+    rejected = _event(upload, AuditAct.FILE_REJECTED, clock, **told)
+    uploads.move(upload, UploadState.FAILED, rejected, failure=failure, ended_at=clock(), malware_scan=scan)
+    objects.delete(source)
 
 
 def _check(upload: Upload, source: SourceObject, objects: Objects, limit: int) -> None:
@@ -130,21 +170,20 @@ def _check(upload: Upload, source: SourceObject, objects: Objects, limit: int) -
     check_structure(upload, source, head, objects)
 
 
-def _verdict(source: SourceObject, objects: Objects, scanner: Scanner) -> Verdict:
-    """What the scanner says of the pinned version; once more where it could not look, for a daemon may be reloading."""
-    with objects.open_range(source, 0, source.size) as stream:
-        verdict = scanner.scan(stream)
-    if verdict.unscanned is None:
-        return verdict
-    with objects.open_range(source, 0, source.size) as stream:
-        return scanner.scan(stream)
+def _refuse_if_too_late(upload: Upload, clock: Clock) -> None:
+    if upload.received_at and clock() - upload.received_at > _PATIENCE:
+        raise _scan_failed()
 
 
 def _refuse_unless_clean(verdict: Verdict) -> None:
     if verdict.threat:
         raise UploadRejected(file_problem("file_infected", threat=verdict.threat[:100]), code="file_infected")
     if verdict.unscanned:
-        raise UploadRejected(file_problem("file_scan_failed"), code="file_scan_failed")
+        raise _scan_failed()
+
+
+def _scan_failed() -> UploadRejected:
+    return UploadRejected(file_problem("file_scan_failed"), code="file_scan_failed")
 
 
 def _told(scan: MalwareScan | None) -> dict[str, Any]:

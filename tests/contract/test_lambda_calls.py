@@ -74,6 +74,29 @@ def test_an_event_that_fails_is_tried_three_times_under_one_request_id(cloud: Cl
     assert len({call.request_id for call in cloud.host.calls if call.function_name == name}) == 1
 
 
+def test_the_last_failure_is_told_to_the_destination(cloud: Cloud) -> None:
+    """With the event that nobody could deal with, in the form of the Lambda guide; moto tells nobody."""
+
+    def fail(_: Any) -> None:
+        raise Broken("Transient")
+
+    name, destination = cloud.function(fail), cloud.function(lambda _: None)
+    cloud.functions.put_function_event_invoke_config(
+        FunctionName=name,
+        MaximumRetryAttempts=1,
+        DestinationConfig={"OnFailure": {"Destination": cloud.arn(destination)}},
+    )
+    cloud.functions.invoke(FunctionName=name, InvocationType="Event", Payload='{"n": 7}')
+    [told] = wait_for(lambda: cloud.host.events_of(destination))
+    assert told["requestPayload"] == {"n": 7}
+    assert (told["requestContext"]["condition"], told["requestContext"]["approximateInvokeCount"]) == (
+        "RetriesExhausted",
+        2,
+    )
+    assert told["responsePayload"]["errorType"] == "Transient"
+    assert len(cloud.host.events_of(name)) == 2
+
+
 def test_a_dry_run_calls_nothing(cloud: Cloud) -> None:
     """DryRun checks that one may call, no more."""
     name = cloud.function(lambda _: None)

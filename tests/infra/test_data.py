@@ -56,7 +56,7 @@ def test_each_prefix_expires(templates: Templates) -> None:
 def test_tables_can_be_restored_and_expire_their_items(templates: Templates) -> None:
     """Each table is on demand, has point-in-time recovery and TTL, and survives the stack."""
     tables = templates.of_type("AWS::DynamoDB::GlobalTable")
-    assert len(tables) == 6
+    assert len(tables) == 7
     for name, table in tables.items():
         [replica] = table["Replicas"]
         assert table["BillingMode"] == "PAY_PER_REQUEST"

@@ -123,7 +123,7 @@ def test_the_queue_wakes_the_dispatcher(templates: Templates) -> None:
     assert templates.module_of(mapping["FunctionName"]) == "dispatch_job"
     assert templates.text(mapping["EventSourceArn"]).startswith("<TablesJobs")
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
-    sweep = templates.only("AWS::Events::Rule")
+    [sweep] = [rule for rule in templates.of_type("AWS::Events::Rule").values() if "ScheduleExpression" in rule]
     assert sweep["ScheduleExpression"] == "rate(5 minutes)"
     assert templates.module_of(sweep["Targets"][0]["Arn"]) == "dispatch_job"
 
