@@ -48,6 +48,7 @@ lock: .venv/.ready ## Lock the newest allowed versions of all packages
 	$(COMPILE) --upgrade --group dev -o requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --group loader -o requirements/loader.txt
 	$(COMPILE) --constraint requirements/dev.txt --group common -o requirements/common.txt
+	$(COMPILE) --constraint requirements/dev.txt --group clamav -o requirements/clamav.txt
 
 clean: ## Forget the local state: database, synthesized templates, caches
 	rm -rf .local cdk.out build .mypy_cache .ruff_cache .pytest_cache

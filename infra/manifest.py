@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,12 +18,19 @@ class FunctionSpec(BaseModel):
 
     folder: str
     purpose: str
-    layer: Literal["common", "loader"]
+    layer: Literal["common", "loader"] | None = None
+    image: Literal["clamav"] | None = None
     timeout: Annotated[int, Field(gt=0, le=900, description="Seconds.")]
     memory: Annotated[int, Field(ge=128, le=10_240, description="MB.")]
     storage: Annotated[int, Field(ge=512, le=10_240, description="MB of disk, under /tmp.")] = 512
     routes: tuple[str, ...] = ()
     scanner: Annotated[str | None, Field(description="Deployed only where SCANNER is this.")] = None
+
+    @model_validator(mode="after")
+    def _runs_in_one_way(self) -> Self:
+        if (self.layer is None) == (self.image is None):
+            raise ValueError("a function has a layer or an image")
+        return self
 
 
 def read_manifest(scanner: str | None = None) -> dict[str, FunctionSpec]:

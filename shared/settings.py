@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         "aud", description="The claim with it: `client_id` for Cognito, whose access tokens have no `aud`."
     )
 
-    scanner: Literal["guardduty", "clamd", "none", "demo"] = Field(
+    scanner: Literal["guardduty", "clamav", "clamd", "none", "demo"] = Field(
         "guardduty", description="What looks for malware; `demo` is for one machine and no antivirus."
     )
     clamd_address: str = Field("", description="clamd's `host:port`, or `unix:/path`.")
@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     verdicts_table: str = Field("", description="What GuardDuty has said of objects.")
     state_machine_arn: str = ""
     scan_upload_function: str = Field("", description="The function that scans an object.")
+    clamav_function: str = Field("", description="The function that has ClamAV, where SCANNER is `clamav`.")
     fail_import_function: str = Field("", description="The function that ends an import whose execution was lost.")
     auth_secret_arn: str = Field(
         "", description="Secret with NextAuth's secrets, newest first: one a line, or a JSON list."

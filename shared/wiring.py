@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3  # noqa: TID251 (the one place)
@@ -25,10 +26,13 @@ from shared.settings import get_settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from shared.adapters.clamav_daemon import ClamavEngine
+    from shared.adapters.clamav_definitions import ClamavDefinitions
     from shared.adapters.postgres_records import PostgresRecords
     from shared.adapters.sessions import Sessions
     from shared.services.ports import Scanner
 
+_CLAMAV_FOLDER = Path("/tmp/clamav")  # noqa: S108 (in Lambda the only place that can be written)
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20)
 # Path style: the other one signs for a global name that redirects while a bucket outside us-east-1 is new.
 _S3 = _RETRIES.merge(Config(signature_version="s3v4", s3={"addressing_style": "path"}))
@@ -75,6 +79,11 @@ def scanner() -> Scanner | None:
     settings = get_settings()
     if settings.scanner == "guardduty":
         return verdicts()
+    if settings.scanner == "clamav":
+        from shared.adapters.clamav_function import ClamavFunction  # noqa: PLC0415
+
+        patient = _RETRIES.merge(Config(read_timeout=100, retries={"total_max_attempts": 1}))
+        return ClamavFunction(boto3.client("lambda", config=patient), function=settings.clamav_function)
     if settings.scanner == "clamd":
         from shared.adapters.clamd_scanner import ClamdScanner  # noqa: PLC0415
 
@@ -84,6 +93,23 @@ def scanner() -> Scanner | None:
 
         return StreamedScan(objects(), DemoScanner())
     return None
+
+
+@cache
+def clamav_definitions() -> ClamavDefinitions:
+    """ClamAV's definitions on this machine; for the container that has ClamAV."""
+    from shared.adapters.clamav_definitions import ClamavDefinitions  # noqa: PLC0415
+
+    return ClamavDefinitions(objects(), _CLAMAV_FOLDER / "definitions")
+
+
+@cache
+def clamav_engine() -> ClamavEngine:
+    """ClamAV itself; for the container that has it."""
+    from shared.adapters.clamav_daemon import ClamavDaemon, ClamavEngine  # noqa: PLC0415
+
+    daemon = ClamavDaemon(clamav_definitions(), _CLAMAV_FOLDER, largest=get_settings().max_file_size)
+    return ClamavEngine(objects(), daemon)
 
 
 @cache

@@ -91,7 +91,8 @@ def _scan_access(data: DataStack, told: _Environment) -> dict[str, Access]:
     tables, objects = data.tables, _Objects(data.bucket)
     scanning = ("SCANNER", "CLAMD_ADDRESS", "SCANNER_DEFINITIONS_DAYS")
     uploads = ("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE")
-    by_guardduty = told.of("SCANNER")["SCANNER"] == "guardduty"
+    scanner = told.of("SCANNER")["SCANNER"]
+    by_guardduty = scanner == "guardduty"
     put_away = [
         _items(tables.uploads, "GetItem", "UpdateItem"),
         _items(tables.audit, "PutItem"),
@@ -114,6 +115,18 @@ def _scan_access(data: DataStack, told: _Environment) -> dict[str, Access]:
         "take_verdict": Access(
             told.of(*uploads, "VERDICTS_TABLE"),
             [_items(tables.uploads, "GetItem"), _items(tables.verdicts, "PutItem")],
+        ),
+        "scan_with_clamav": Access(
+            told.of("BUCKET", "MAX_FILE_SIZE"),
+            [
+                objects.may(_READ_VERSIONS, "incoming"),
+                objects.may(["s3:GetObject"], "definitions"),
+                objects.may_list("definitions"),
+            ],
+        ),
+        "refresh_clamav": Access(
+            told.of("BUCKET"),
+            [objects.may(["s3:GetObject", *_WRITE], "definitions"), objects.may_list("definitions")],
         ),
     }
 

@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.constructs.database import Network
-from infra.constructs.packaging import ARCHITECTURE, RUNTIME, Layers, function_code
+from infra.constructs.packaging import ARCHITECTURE, Layers, Package, in_image, in_layer
 from infra.manifest import FunctionSpec
 
 METRICS_NAMESPACE = "Linefeed"
@@ -45,16 +45,14 @@ class Functions(Construct):
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, construct_id)
-        layers = Layers(self, "Layers", groups=sorted({spec.layer for spec in manifest.values()}))
-        code = {folder: function_code(folder) for folder in sorted({spec.folder for spec in manifest.values()})}
+        layers = Layers(self, "Layers", groups=sorted({spec.layer for spec in manifest.values() if spec.layer}))
         self._by_name = {
             name: _function(
                 self,
                 name,
                 spec,
                 access[name],
-                code=code[spec.folder],
-                layer=layers.by_group[spec.layer],
+                package=in_image(name, spec.image) if spec.image else in_layer(name, spec, layers),
                 log_retention=log_retention,
             )
             for name, spec in manifest.items()
@@ -71,8 +69,7 @@ def _function(
     spec: FunctionSpec,
     access: Access,
     *,
-    code: lambda_.Code,
-    layer: lambda_.ILayerVersion,
+    package: Package,
     log_retention: logs.RetentionDays,
 ) -> lambda_.Function:
     title = "".join(word.capitalize() for word in name.split("_"))
@@ -81,11 +78,11 @@ def _function(
         scope,
         title,
         description=spec.purpose,
-        runtime=RUNTIME,
+        runtime=package.runtime,
         architecture=ARCHITECTURE,
-        code=code,
-        handler=f"{name}.handler",
-        layers=[layer],
+        code=package.code,
+        handler=package.handler,
+        layers=package.layers,
         timeout=Duration.seconds(spec.timeout),
         memory_size=spec.memory,
         ephemeral_storage_size=Size.mebibytes(spec.storage),

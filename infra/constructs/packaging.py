@@ -1,6 +1,6 @@
-"""What is put into Lambda: one layer for each dependency group, one small code asset for each folder.
+"""What is put into Lambda: a layer for each dependency group, a small code asset for each folder, and an image.
 
-Both are built by CDK's local bundling, with uv and without Docker. The hash of an asset is that of its
+Layers and code are built by CDK's local bundling, with uv and without Docker. The hash of an asset is that of its
 inputs (lock file, sources), so it is the same on every machine and whether or not bundling ran.
 """
 
@@ -11,17 +11,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jsii
-from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, IgnoreMode, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk.aws_ecr_assets import Platform
 from constructs import Construct
 
-from infra.manifest import ROOT
+from infra.manifest import ROOT, FunctionSpec
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
@@ -29,6 +31,8 @@ PYTHON_VERSION = "3.13"
 PLATFORM = "aarch64-manylinux_2_28"
 
 _NOT_SHIPPED = ("__pycache__", "*.pyc", ".*")
+_IN_IMAGE = ("shared", "functions/scan")
+_COMPILED = ("**/__pycache__",)
 
 
 class Layers(Construct):
@@ -48,6 +52,35 @@ class Layers(Construct):
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
         )
+
+
+@dataclass(frozen=True)
+class Package:
+    """How a function's code gets into Lambda."""
+
+    code: lambda_.Code
+    handler: str
+    runtime: lambda_.Runtime
+    layers: Sequence[lambda_.ILayerVersion] | None
+
+
+def in_layer(name: str, spec: FunctionSpec, layers: Layers) -> Package:
+    """A module of a folder, on Lambda's own runtime and a layer."""
+    layer = layers.by_group[str(spec.layer)]
+    return Package(function_code(spec.folder), f"{name}.handler", RUNTIME, [layer])
+
+
+def in_image(name: str, image: str) -> Package:
+    """A module in a container, whose image is built when it is deployed, and not when the template is made."""
+    code = lambda_.Code.from_asset_image(
+        str(ROOT),
+        file=f"infra/{image}/Dockerfile",
+        cmd=[f"{name}.handler"],
+        platform=Platform.LINUX_ARM64,
+        exclude=["*", *(f"!{part}" for part in _IN_IMAGE), f"!infra/{image}", f"!requirements/{image}.txt", *_COMPILED],
+        ignore_mode=IgnoreMode.DOCKER,
+    )
+    return Package(code, lambda_.Handler.FROM_IMAGE, lambda_.Runtime.FROM_IMAGE, layers=None)
 
 
 def function_code(folder: str) -> lambda_.AssetCode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import ArnFormat, Duration, Stack, triggers
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_guardduty as guardduty
@@ -18,6 +18,9 @@ from shared.adapters.guardduty_events import DETAIL_TYPE, SOURCE
 _INCOMING = "incoming/"
 _EVENT_AGE = Duration.hours(1)
 _RETRIES = 2
+_REFRESH = Duration.hours(4)
+"""ClamAV publishes once or twice a day; its mirrors ask for no more than once an hour."""
+
 _PLANS = "malware-protection-plan.guardduty.amazonaws.com"
 _VALIDATION_OBJECT = "malware-protection-resource-validation-object"
 
@@ -35,6 +38,8 @@ class Scanning(Construct):
         if scanner == "guardduty":
             self._protect(bucket)
             self._take_verdicts(bucket)
+        if scanner == "clamav":
+            self._ask_clamav()
 
     def _scan_what_comes_in(self, bucket: s3.IBucket) -> None:
         """By the bucket's name: on the bucket itself the notification would belong to the stack of the data."""
@@ -130,4 +135,20 @@ class Scanning(Construct):
                 },
             ),
             targets=[targets.LambdaFunction(take)],
+        )
+
+    def _ask_clamav(self) -> None:
+        """The scan asks ClamAV's function; the definitions are fetched before the first file comes, and then again."""
+        scan, clamav = self._functions["scan_upload"], self._functions["scan_with_clamav"]
+        scan.add_environment("CLAMAV_FUNCTION", clamav.function_name)
+        asking = iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[clamav.function_arn])
+        scan.add_to_role_policy(asking)
+        refresh = self._functions["refresh_clamav"]
+        triggers.Trigger(self, "FirstDefinitions", handler=refresh, timeout=Duration.minutes(10))
+        events.Rule(
+            self,
+            "Definitions",
+            description="Brings ClamAV's definitions up to date",
+            schedule=events.Schedule.rate(_REFRESH),
+            targets=[targets.LambdaFunction(refresh)],
         )

@@ -7,6 +7,7 @@ import logging
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from local.lambda_host import Function
 from local.lambda_host.function import DEFAULT_CONCURRENCY
@@ -17,6 +18,7 @@ _LOG = logging.getLogger(__name__)
 _LONGEST_NAME = 64
 _DEFAULT_TIMEOUT = 3
 _DEFAULT_MEMORY = 128
+_RUNTIME_IN_IMAGES = "python3.13"
 
 
 def _empty_zip() -> bytes:
@@ -29,9 +31,9 @@ def _empty_zip() -> bytes:
 
 @creates(
     "AWS::Lambda::Function",
-    properties="FunctionName Handler Role Runtime Timeout MemorySize Environment Description "
+    properties="FunctionName Handler ImageConfig Role Runtime Timeout MemorySize Environment Description "
     "ReservedConcurrentExecutions",
-    without_effect="Architectures Code EphemeralStorage Layers LoggingConfig Tags TracingConfig VpcConfig",
+    without_effect="Architectures Code EphemeralStorage Layers LoggingConfig PackageType Tags TracingConfig VpcConfig",
 )
 def create_function(resource: Resource, world: World) -> Created:
     """A function of the manifest: known to AWS' endpoint by its configuration, and run by the Lambda host."""
@@ -47,7 +49,7 @@ def create_function(resource: Resource, world: World) -> Created:
     world.host.add(
         Function(
             name=name,
-            handler=properties["Handler"],
+            handler=_handler(properties),
             code=_code(resource, world),
             timeout=timeout,
             memory=memory,
@@ -62,7 +64,9 @@ def create_function(resource: Resource, world: World) -> Created:
         Environment={"Variables": variables},
         Timeout=timeout,
         MemorySize=memory,
-        **chosen(properties, "Handler", "Role", "Runtime", "Description"),
+        Handler=_handler(properties),
+        Runtime=properties.get("Runtime", _RUNTIME_IN_IMAGES),
+        **chosen(properties, "Role", "Description"),
     )
     return Created(name, {"Arn": arn})
 
@@ -121,8 +125,13 @@ def _access_key(role_arn: str, world: World) -> str | None:
     return world.keys.issue(role, world.platform.secret_access_key) if world.keys else None
 
 
+def _handler(properties: Mapping[str, Any]) -> str:
+    """The handler; that of a container is the command which its runtime client is given."""
+    return str(properties["Handler"] if "Handler" in properties else properties["ImageConfig"]["Command"][0])
+
+
 def _code(resource: Resource, world: World) -> tuple[Path, ...]:
-    module = resource.properties["Handler"].rpartition(".")[0]
+    module = _handler(resource.properties).rpartition(".")[0]
     try:
         return world.functions[module]
     except KeyError:

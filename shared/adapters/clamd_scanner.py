@@ -27,6 +27,8 @@ _VERSION = re.compile(r"(?P<engine>ClamAV [^/]+)(?:/(?P<number>\d+)/(?P<date>[^/
 _LENGTH = struct.Struct(">I")
 _END = _LENGTH.pack(0)
 _CLEAN = "OK"
+_BEYOND_LIMITS = "Heuristics.Limits.Exceeded"
+"""What clamd with `AlertExceedsMax` says it found; without, it calls a file clean whose end it has not seen."""
 
 
 class ClamdScanner:
@@ -117,6 +119,8 @@ def _verdict(answer: str, used: MalwareScan) -> Verdict:
     said = answer.removeprefix("stream: ")
     if said == _CLEAN:
         return Verdict(scan=used)
+    if said.startswith(_BEYOND_LIMITS):
+        return Verdict(scan=used, unscanned="the file is beyond clamd's limits")
     if said.endswith(" FOUND"):
         return Verdict(scan=used, threat=said.removesuffix(" FOUND"))
     _LOG.error("clamd did not scan a file: %s", answer[:200])

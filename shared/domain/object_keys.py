@@ -10,6 +10,7 @@ refused/{tenant}/{uploadId}/{chunk:06}.jsonl        refused rows, one file a chu
 reports/{tenant}/{uploadId}/refused-rows.csv        all of them, to download, fix and upload again
 reports/{tenant}/{uploadId}/refused-rows.xlsx       the same as a workbook, made when it is first asked for
 reports/{tenant}/{uploadId}/quality.json            the quality report
+definitions/clamav/{file}                           ClamAV's definitions, where ClamAV scans
 ```
 """
 
@@ -19,6 +20,9 @@ import re
 from typing import NamedTuple
 
 _INCOMING = re.compile(r"incoming/(?P<tenant>[^/]+)/(?P<upload>[^/]+)/source\.[a-z]+\Z")
+CLAMAV_DEFINITIONS = "definitions/clamav/"
+"""The common start of the keys of ClamAV's definitions."""
+
 _EXTENSION = {"csv": "csv", "json": "json", "excel": "xlsx"}
 
 

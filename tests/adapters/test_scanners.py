@@ -53,6 +53,7 @@ def start_clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
         socket_path = Path(f"/tmp/linefeed-clamd-{os.getpid()}-{name}.sock")
         (folder / "clamd.conf").write_text(
             f"LocalSocket {socket_path}\nDatabaseDirectory {folder}/signatures\nForeground yes\nStreamMaxLength 1M\n"
+            "MaxFileSize 600K\nAlertExceedsMax yes\n"
             f"LogFile {folder}/clamd.log\nUser root\nOfficialDatabaseOnly no\n"
         )
         process = subprocess.Popen([program, f"--config-file={folder}/clamd.conf"], stdout=subprocess.DEVNULL)
@@ -99,6 +100,8 @@ def test_a_file_beyond_clamds_limit_was_not_scanned(clamd: str) -> None:
     """What the daemon did not see may hold anything."""
     verdict = ClamdScanner(clamd).scan_stream(io.BytesIO(bytes(8 << 20)))
     assert (verdict.threat, verdict.unscanned) == (None, "clamd refused the file")
+    verdict = ClamdScanner(clamd).scan_stream(io.BytesIO(bytes(700 << 10)))
+    assert (verdict.threat, verdict.unscanned) == (None, "the file is beyond clamd's limits")
 
 
 class FakeClamd:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,9 +35,23 @@ def oidc_templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 
 @pytest.fixture(scope="session")
+def clamav_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The assembly for ClamAV in a container, made where there is no Docker."""
+    folder = tmp_path_factory.mktemp("cdk.out")
+    synthesize(folder, {**UNBUNDLED, "pageOrigin": PAGE_ORIGIN, "settings": {"SCANNER": "clamav"}})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clamav_templates(clamav_folder: Path) -> Templates:
+    """Its templates."""
+    return Templates.read(clamav_folder)
+
+
+@pytest.fixture(scope="session")
 def manifest() -> dict[str, FunctionSpec]:
-    """The functions' manifest."""
-    return read_manifest()
+    """The functions' manifest, of those functions that `templates` has."""
+    return read_manifest("guardduty")
 
 
 @pytest.fixture(scope="session")

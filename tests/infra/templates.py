@@ -54,7 +54,7 @@ class Templates:
     def functions(self) -> dict[str, Properties]:
         """Module name → properties of our functions; CDK's own handlers are not among them."""
         return {
-            properties["Handler"].removesuffix(".handler"): properties
+            _handler(properties).removesuffix(".handler"): properties
             for properties in self.of_type("AWS::Lambda::Function").values()
             if "POWERTOOLS_SERVICE_NAME" in properties.get("Environment", {}).get("Variables", {})
         }
@@ -63,7 +63,7 @@ class Templates:
         """The module of the function that a Ref, GetAtt or text with one in it names."""
         text = self.text(reference)
         [module] = {
-            properties["Handler"].removesuffix(".handler")
+            _handler(properties).removesuffix(".handler")
             for name, properties in self.of_type("AWS::Lambda::Function").items()
             if f"<{name}" in text
         }
@@ -114,3 +114,8 @@ class Templates:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def _handler(properties: Properties) -> str:
+    """The handler; a container is given it as its command."""
+    return str(properties["Handler"] if "Handler" in properties else properties["ImageConfig"]["Command"][0])

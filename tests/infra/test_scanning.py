@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.application import synthesize
+from infra.manifest import ROOT
 from tests.infra.conftest import PAGE_ORIGIN, UNBUNDLED
 from tests.infra.templates import Templates
 
@@ -14,8 +17,8 @@ from tests.infra.templates import Templates
 @pytest.fixture(scope="module")
 def clamd_templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """The templates for a ClamAV daemon of the operator's."""
-    folder = tmp_path_factory.mktemp("cdk.out")
     settings = {"SCANNER": "clamd", "CLAMD_ADDRESS": "clamd.example.com:3310"}
+    folder = tmp_path_factory.mktemp("cdk.out")
     synthesize(folder, {**UNBUNDLED, "pageOrigin": PAGE_ORIGIN, "settings": settings})
     return Templates.read(folder)
 
@@ -78,3 +81,46 @@ def test_another_scanner_brings_nothing_of_guardduty(clamd_templates: Templates)
     assert not [rule for rule in clamd_templates.of_type("AWS::Events::Rule").values() if "EventPattern" in rule]
     assert "take_verdict" not in clamd_templates.functions()
     assert not {resource for _, resource in clamd_templates.may("scan_upload") if "Verdicts" in resource}
+
+
+def test_clamav_runs_in_a_container(clamav_folder: Path, clamav_templates: Templates) -> None:
+    """Both of its functions, from one image that holds what they import and nothing of the rest of the checkout."""
+    functions = {
+        properties["ImageConfig"]["Command"][0]: properties
+        for properties in clamav_templates.of_type("AWS::Lambda::Function").values()
+        if "ImageConfig" in properties
+    }
+    assert functions.keys() == {"scan_with_clamav.handler", "refresh_clamav.handler"}
+    assert all(properties["PackageType"] == "Image" for properties in functions.values())
+    [assets] = clamav_folder.glob("LinefeedPipeline.assets.json")
+    images = {image["source"]["directory"] for image in json.loads(assets.read_text())["dockerImages"].values()}
+    [image] = images
+    files = {path.relative_to(clamav_folder / image).as_posix() for path in (clamav_folder / image).rglob("*.*")}
+    assert {path for path in files if not path.startswith("shared/")} == {
+        "infra/clamav/freshclam.conf",
+        "requirements/clamav.txt",
+        *(f"functions/scan/{path.name}" for path in (ROOT / "functions" / "scan").glob("*.py")),
+    }
+    assert (clamav_folder / image / "infra/clamav/Dockerfile").is_file()
+    assert "shared/adapters/clamav_daemon.py" in files
+
+
+def test_clamav_has_its_definitions_before_the_first_file_and_then_new_ones(clamav_templates: Templates) -> None:
+    """By a trigger of the deployment and a schedule; the function that scans cannot write them."""
+    templates = clamav_templates
+    [refresh] = _functions_in_image(templates, "refresh_clamav.handler")
+    [scan] = _functions_in_image(templates, "scan_with_clamav.handler")
+    rules = templates.of_type("AWS::Events::Rule").values()
+    scheduled = {templates.text(target["Arn"]) for rule in rules for target in rule["Targets"]}
+    assert f"<{refresh}.Arn>" in scheduled
+    triggered = [trigger["HandlerArn"]["Ref"] for trigger in templates.of_type("Custom::Trigger").values()]
+    assert any(version.startswith(refresh[:-8]) for version in triggered)  # behind the name comes a hash
+    assert ("lambda:InvokeFunction", f"<{scan}.Arn>") in templates.may("scan_upload")
+    role = templates.resources[scan]["Properties"]["Role"]["Fn::GetAtt"][0]
+    may = [action for actions, _ in templates.role_policies(role) for action in actions if action.startswith("s3:")]
+    assert set(may) == {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"}
+
+
+def _functions_in_image(templates: Templates, handler: str) -> list[str]:
+    functions = templates.of_type("AWS::Lambda::Function").items()
+    return [name for name, properties in functions if properties.get("ImageConfig", {}).get("Command") == [handler]]
