@@ -23,13 +23,14 @@ from bench.files import write_csv
 from bench.formats import json_rates, xlsx_rates
 from bench.imports import import_seconds
 from bench.layouts import layout_ratios
+from bench.load import load_the_system
 from bench.memory import worker_peak_megabytes
 from bench.system import system_ratio
 
 RESULTS = Path(__file__).with_name("results.json")
 _ROWS = 1_000_000
 _BAD_SHARE = 0.02
-_PARTS = ("engine", "system", "formats", "memory", "imports", "layouts")
+_PARTS = ("engine", "system", "load", "formats", "memory", "imports", "layouts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,13 @@ def _measure(part: str, folder: Path, rows: int, turns: int) -> Iterator[Result]
     elif part == "system":
         path = write_csv(folder / "system.csv", rows=rows, bad_share=_BAD_SHARE)
         yield Result("system", round(system_ratio(path, folder), 3), "× copy", 0.6)
+    elif part == "load":
+        load = load_the_system(folder)
+        yield Result("load_rows_per_s", round(load.rows / load.seconds), "rows/s, 50 uploads at once")
+        yield Result("load_uploads_per_s", round(load.uploads / load.seconds, 1), "uploads/s, 50 at once")
+        for priority, waits in load.waits.items():
+            yield Result(f"load_wait_{priority}_s", round(statistics.median(waits), 1), "s in the queue, median")
+        yield Result("load_peak_mb", round(load.peak_megabytes), "MB, the whole stack")
     elif part == "formats":
         xlsx, array = xlsx_rates(rows // 10), json_rates(rows // 5)
         yield Result("xlsx_rows_per_s", round(xlsx.ours), "rows/s", 50_000)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import polars as pl
 
 _NAMES = (
@@ -31,7 +35,26 @@ def write_csv(path: Path, *, rows: int, bad_share: float = 0.0, seed: int = 1) -
     return path
 
 
-def rows_of_file(rows: int, seed: int = 1) -> Iterator[dict[str, Any]]:
+def json_file(rows: int) -> bytes:
+    """The same as a JSON array of records."""
+    return json.dumps([dict(row) for row in _rows_of_file(rows)]).encode()
+
+
+def xlsx_file(rows: int) -> bytes:
+    """The same as a workbook, whose timestamps have no zone."""
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Data")
+    for number, row in enumerate(_rows_of_file(rows)):
+        if not number:
+            sheet.append(list(row))
+        moment = datetime.fromisoformat(row["timestamp"]).replace(tzinfo=None)
+        sheet.append([moment, *list(row.values())[1:]])
+    file = BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _rows_of_file(rows: int, seed: int = 1) -> Iterator[dict[str, Any]]:
     """The same rows, all of them good, with numbers as numbers."""
     frame = _rows(0, rows, 0.0, seed).rename(dict(zip(_NAMES, _HEADER.strip().split(","), strict=True)))
     yield from frame.with_columns(pl.col("goodParts").cast(pl.Int64)).iter_rows(named=True)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from io import BytesIO
 from typing import BinaryIO, cast
 
 import ijson
-import openpyxl
 from python_calamine import CalamineWorkbook
 
 from bench.engine import NOW, upload_of
-from bench.files import rows_of_file
+from bench.files import json_file, xlsx_file
 from shared.columnar.reader import TableReader
 from shared.domain.upload import SourceObject
 from shared.services.load_chunk import read_chunk
@@ -63,7 +60,7 @@ class Rates:
 
 def json_rates(rows: int) -> Rates:
     """Of a JSON array of records; the peer is ijson with its C backend."""
-    data = _json_file(rows)
+    data = json_file(rows)
 
     def read() -> int:
         return sum(1 for _ in ijson.items(BytesIO(data), "item"))
@@ -71,32 +68,15 @@ def json_rates(rows: int) -> Rates:
     return _rates(data, rows, read, import_type="json")
 
 
-def _json_file(rows: int) -> bytes:
-    return json.dumps([dict(row) for row in rows_of_file(rows)]).encode()
-
-
 def xlsx_rates(rows: int) -> Rates:
     """Of a workbook; ours counts the process that reads it too. The peer is python-calamine."""
-    data = _xlsx_file(rows)
+    data = xlsx_file(rows)
 
     def read() -> int:
         workbook = CalamineWorkbook.from_filelike(BytesIO(data))
         return sum(1 for _ in workbook.get_sheet_by_index(0).iter_rows()) - 1
 
     return _rates(data, rows, read, import_type="excel", time_zone="UTC")
-
-
-def _xlsx_file(rows: int) -> bytes:
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("Data")
-    for number, row in enumerate(rows_of_file(rows)):
-        if not number:
-            sheet.append(list(row))
-        moment = datetime.fromisoformat(row["timestamp"]).replace(tzinfo=None)
-        sheet.append([moment, *list(row.values())[1:]])
-    file = BytesIO()
-    book.save(file)
-    return file.getvalue()
 
 
 def _rates(data: bytes, rows: int, read: Callable[[], int], **options: str) -> Rates:

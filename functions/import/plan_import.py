@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import wiring
 from shared.domain import object_keys
+from shared.domain.plan import FEW_CHUNKS
 from shared.observability import instrumented, logger
 from shared.services.import_task import ImportTask
 from shared.services.plan_import import plan_import
@@ -16,7 +18,7 @@ from shared.settings import get_settings
 
 @instrumented(correlation_id_path="correlationId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Write the plan; answer where the Map state finds the list of chunks."""
+    """Write the plan; answer where a Map state finds the list of chunks, and the chunks themselves if they are few."""
     del context
     task = ImportTask.model_validate(event)
     logger.append_keys(tenant_id=task.tenant_id, upload_id=task.upload_id)
@@ -30,4 +32,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         chunk_bytes=settings.chunk_bytes,
     )
     logger.info("import planned", records=summary.records, chunks=summary.chunks)
-    return {"bucket": settings.bucket, "chunksKey": object_keys.chunk_list(task.tenant_id, task.upload_id)}
+    key = object_keys.chunk_list(task.tenant_id, task.upload_id)
+    few = json.loads(wiring.objects().read(key)) if summary.chunks <= FEW_CHUNKS else []
+    return {"bucket": settings.bucket, "chunksKey": key, "fewChunks": few}

@@ -1,4 +1,9 @@
-"""The state machine: Plan → LoadChunks (one `load_chunk` for each chunk) → Finish; any failure → Fail."""
+"""The state machine: Plan → LoadFewChunks or LoadChunks (one `load_chunk` for each chunk) → Finish; any failure → Fail.
+
+A few chunks are loaded within the execution itself, which starts at once, costs one transition a chunk and shows every
+attempt in one history. Many would fill that history (25,000 events) and its state (256 KB), so each gets an execution
+of its own; docs/capacity.md has the figures.
+"""
 
 from __future__ import annotations
 
@@ -80,10 +85,11 @@ class ImportWorkflow(Construct):
             result_selector={
                 "bucket": sfn.JsonPath.string_at("$.Payload.bucket"),
                 "chunksKey": sfn.JsonPath.string_at("$.Payload.chunksKey"),
+                "fewChunks": sfn.JsonPath.object_at("$.Payload.fewChunks"),
             },
             result_path="$.plan",
         )
-        load = self._load_chunks(bucket)
+        few, many = self._load_few_chunks(), self._load_chunks(bucket)
         finish = self._task("Finish", "finish_import", result_path=sfn.JsonPath.DISCARD)
         fail = self._task(
             "Fail",
@@ -92,9 +98,24 @@ class ImportWorkflow(Construct):
             result_selector={"error": sfn.JsonPath.string_at("$.Payload.error")},
             result_path="$.failure",
         ).next(sfn.Fail(self, "ImportFailed", error_path="$.failure.error", cause_path="$.error.Cause"))
-        for state in (plan, load, finish):
+        for state in (plan, few, many, finish):
             state.add_catch(fail, errors=["States.ALL"], result_path="$.error")
-        return plan.next(load).next(finish)
+        has_few = sfn.Condition.is_present("$.plan.fewChunks[0]")
+        how_many = sfn.Choice(self, "HowManyChunks").when(has_few, few.next(finish)).otherwise(many.next(finish))
+        return plan.next(how_many)
+
+    def _load_few_chunks(self) -> sfn.Map:
+        each = sfn.Map(
+            self,
+            "LoadFewChunks",
+            max_concurrency=_CONCURRENT_CHUNKS,
+            items_path="$.plan.fewChunks",
+            item_selector={**_UPLOAD, "chunk": sfn.JsonPath.object_at("$$.Map.Item.Value")},
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        return each.item_processor(
+            self._task("LoadOneOfFew", "load_chunk", payload=None, output_path=sfn.JsonPath.DISCARD)
+        )
 
     def _load_chunks(self, bucket: s3.IBucket) -> sfn.DistributedMap:
         """Standard child executions: an express one may run for 5 minutes only, retries included."""
@@ -118,7 +139,7 @@ class ImportWorkflow(Construct):
         function: str,
         *,
         payload: Mapping[str, Any] | None = _UPLOAD,
-        result_selector: dict[str, str] | None = None,
+        result_selector: dict[str, Any] | None = None,
         result_path: str | None = None,
         output_path: str | None = None,
     ) -> tasks.LambdaInvoke:

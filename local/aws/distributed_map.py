@@ -16,7 +16,6 @@ and the child executions cannot be listed.
 from __future__ import annotations
 
 import datetime as dt
-import os
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -38,9 +37,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.item
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramTimedOut
 from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 
+from local.aws.inline_map import AT_ONCE
 from local.aws.patching import Patches
-
-_AT_ONCE = max(2, os.cpu_count() or 1)
 
 
 def install(patches: Patches) -> None:
@@ -150,7 +148,7 @@ def _abort_the_rest(original: Any) -> Any:
 def _limit_concurrency(original: Any) -> Any:
     def map_run(component: Any, env: Any, eval_input: Any) -> None:
         record = eval_input.map_run_record
-        record.max_concurrency = min(record.max_concurrency or _AT_ONCE, _AT_ONCE)
+        record.max_concurrency = min(record.max_concurrency or AT_ONCE, AT_ONCE)
         original(component, env, eval_input)
 
     return map_run

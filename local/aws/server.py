@@ -19,6 +19,7 @@ from local.aws import (
     dynamodb_locks,
     dynamodb_streams,
     dynamodb_tokens,
+    inline_map,
     lambda_calls,
     ranged_reads,
     s3_events,
@@ -141,6 +142,7 @@ class AwsServer:
         cors.install(patches)
         step_functions.install(patches, self.endpoint)
         distributed_map.install(patches)
+        inline_map.install(patches)
 
 
 class _QuietHandler(werkzeug_app.MotoRequestHandler):

@@ -13,8 +13,8 @@ from AWS, and what is patched:
 - A boto3 client is made for each task, from the default session, which threads may not share; here one client a
   service is made under a lock.
 
-The Map state has a file of its own (distributed_map.py). What works without a patch has a contract test too:
-retry with backoff and jitter, errors by errorType, Catch, timeouts, `$$.Map.Item.Value`.
+The Map state has files of its own (inline_map.py, distributed_map.py). What works without a patch has a
+contract test too: retry with backoff and jitter, errors by errorType, Catch, timeouts, `$$.Map.Item.Value`.
 """
 
 from __future__ import annotations

@@ -30,6 +30,11 @@ class Chunk(Value):
     part: str | None = Field(default=None, description="Object key of the staged part.")
 
 
+FEW_CHUNKS = 40
+"""So many at most are handed out within the state machine's execution. With every retry that there is each takes 90
+events of the 25,000 that its history may have, and 200 bytes of the 256 KB that its state may have."""
+
+
 class ImportPlan(Value):
     """Everything a chunk is loaded by, so that every chunk of an upload is read alike."""
 

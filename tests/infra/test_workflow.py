@@ -7,23 +7,30 @@ from typing import Any
 
 from infra.manifest import FunctionSpec
 from shared import errors
+from shared.domain import object_keys
+from shared.domain.plan import FEW_CHUNKS, Chunk
 from tests.infra.templates import Templates
 
 _STEPS = {"Plan": "plan_import", "Finish": "finish_import", "Fail": "fail_import"}
+_LOADS = {"LoadOneOfFew": "load_chunk", "LoadChunk": "load_chunk"}
+_MAPS = ("LoadFewChunks", "LoadChunks")
 
 
 def _tasks(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
     states: dict[str, dict[str, Any]] = definition["States"]
-    inner: dict[str, dict[str, Any]] = states["LoadChunks"]["ItemProcessor"]["States"]
-    return {name: state for name, state in {**states, **inner}.items() if state["Type"] == "Task"}
+    few, many = (states[name]["ItemProcessor"]["States"] for name in _MAPS)
+    return {name: state for name, state in {**states, **few, **many}.items() if state["Type"] == "Task"}
 
 
 def test_steps_follow_each_other(definition: dict[str, Any]) -> None:
-    """Plan, then all chunks, then Finish."""
+    """Plan, then all chunks, within the execution where planning names them and by the list where not, then Finish."""
     states = definition["States"]
     assert definition["StartAt"] == "Plan"
-    assert states["Plan"]["Next"] == "LoadChunks"
-    assert states["LoadChunks"]["Next"] == "Finish"
+    assert states["Plan"]["Next"] == "HowManyChunks"
+    [few] = states["HowManyChunks"]["Choices"]
+    assert few == {"Variable": "$.plan.fewChunks[0]", "IsPresent": True, "Next": "LoadFewChunks"}
+    assert states["HowManyChunks"]["Default"] == "LoadChunks"
+    assert {states[name]["Next"] for name in _MAPS} == {"Finish"}
     assert states["Finish"]["End"]
 
 
@@ -32,7 +39,7 @@ def test_steps_call_the_functions_of_this_stack(templates: Templates, definition
     called = {
         name: templates.module_of(task["Parameters"]["FunctionName"]) for name, task in _tasks(definition).items()
     }
-    assert called == {**_STEPS, "LoadChunk": "load_chunk"}
+    assert called == {**_STEPS, **_LOADS}
 
 
 def test_every_task_is_tried_again_on_what_may_pass(definition: dict[str, Any]) -> None:
@@ -67,10 +74,10 @@ def test_errors_that_are_never_retried_exist(definition: dict[str, Any]) -> None
 def test_every_failure_leads_to_the_failure_step(definition: dict[str, Any]) -> None:
     """Whatever fails, the upload is told so, and the execution ends as failed with what the failure step makes of it.
 
-    An item's error does not come out of a Map, and an error that begins with `States.` is not ours to name.
+    An item's error does not come out of a distributed Map, and an error that begins with `States.` is not ours to name.
     """
     states = definition["States"]
-    for name in ("Plan", "LoadChunks", "Finish"):
+    for name in ("Plan", *_MAPS, "Finish"):
         [catch] = states[name]["Catch"]
         assert catch == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Fail"}, name
     assert states["Fail"]["Parameters"]["Payload"]["error.$"] == "$.error"
@@ -82,7 +89,7 @@ def test_every_failure_leads_to_the_failure_step(definition: dict[str, Any]) -> 
 
 def test_a_task_outlasts_its_function(definition: dict[str, Any], manifest: dict[str, FunctionSpec]) -> None:
     """A function that runs out of time says so itself, before its task does."""
-    steps = {**_STEPS, "LoadChunk": "load_chunk"}
+    steps = {**_STEPS, **_LOADS}
     for name, task in _tasks(definition).items():
         assert 0 < task["TimeoutSeconds"] - manifest[steps[name]].timeout <= 60, name
     assert definition["TimeoutSeconds"] > 0
@@ -98,6 +105,22 @@ def test_chunks_are_loaded_from_the_list_in_the_bucket(templates: Templates, def
     assert each["ItemSelector"].keys() == {"tenantId.$", "uploadId.$", "correlationId.$", "chunk.$"}
     assert each["ResultPath"] is None
     assert each["ItemProcessor"]["States"]["LoadChunk"]["OutputPath"] is None
+
+
+def test_a_few_chunks_are_loaded_within_the_execution(definition: dict[str, Any]) -> None:
+    """As many at once as of many, and their history and the state stay far below what Step Functions takes."""
+    each, many = (definition["States"][name] for name in _MAPS)
+    assert each["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
+    assert each["ItemsPath"] == "$.plan.fewChunks"
+    assert each["ItemSelector"] == many["ItemSelector"]
+    assert each["MaxConcurrency"] == many["MaxConcurrency"]
+    assert each["ResultPath"] is None
+    retries = sum(retry["MaxAttempts"] for retry in _tasks(definition)["LoadOneOfFew"]["Retry"])
+    events_of_an_item = 4 + 6 * (1 + retries)
+    assert FEW_CHUNKS * events_of_an_item < 25_000 / 2
+    part = object_keys.parts_prefix("t" * 100, "u" * 36) + "000000.csv"
+    chunk = Chunk(index=0, start=2**40, end=2**40, first_line=2**40, records=2**40, part=part)
+    assert FEW_CHUNKS * len(chunk.model_dump_json()) < 256 * 1024 / 4
 
 
 def test_executions_are_logged_and_traced(templates: Templates) -> None:
