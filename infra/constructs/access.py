@@ -78,7 +78,7 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             ),
             [
                 _items(tables.uploads, "GetItem", "UpdateItem"),
-                _items(tables.jobs, "PutItem"),
+                _items(tables.jobs, "PutItem", "UpdateItem"),
                 _items(tables.audit, "PutItem"),
                 objects.may([*_READ_VERSIONS, "s3:DeleteObjectVersion"], "incoming"),
                 objects.may(["s3:PutObject"], "quarantine"),
@@ -127,7 +127,7 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
     return {
         "dispatch_job": Access(
             told.of("JOB_CONCURRENCY", "RETENTION_DAYS", "JOBS_TABLE"),
-            [_items(tables.jobs, "UpdateItem"), _query(tables.jobs, JOBS_BY_QUEUE)],
+            [_items(tables.jobs, "GetItem", "UpdateItem"), _query(tables.jobs, JOBS_BY_QUEUE)],
         ),
         "plan_import": Access(
             told.of("CHUNK_BYTES", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "PROFILES_TABLE", "AUDIT_TABLE"),

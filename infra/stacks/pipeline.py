@@ -21,7 +21,7 @@ from infra.constructs.import_workflow import ImportWorkflow
 from infra.manifest import read_manifest
 from infra.stacks.data import DataStack
 
-_SWEEP = Duration.minutes(5)
+_SWEEP = Duration.minutes(1)
 
 
 class PipelineStack(Stack):
@@ -80,7 +80,7 @@ class PipelineStack(Stack):
         )
 
     def _dispatch(self) -> None:
-        """Wakes the dispatcher at each change of a job, and every few minutes in case one was lost."""
+        """Wakes the dispatcher at each change of a job, and every minute in case one was lost."""
         dispatch = self.functions["dispatch_job"]
         machine = self.workflow.state_machine
         dispatch.add_environment("STATE_MACHINE_ARN", machine.state_machine_arn)

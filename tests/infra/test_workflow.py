@@ -124,7 +124,7 @@ def test_the_queue_wakes_the_dispatcher(templates: Templates) -> None:
     assert templates.text(mapping["EventSourceArn"]).startswith("<TablesJobs")
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     sweep = templates.only("AWS::Events::Rule")
-    assert sweep["ScheduleExpression"] == "rate(5 minutes)"
+    assert sweep["ScheduleExpression"] == "rate(1 minute)"
     assert templates.module_of(sweep["Targets"][0]["Arn"]) == "dispatch_job"
 
 
