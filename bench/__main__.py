@@ -24,12 +24,13 @@ from bench.formats import json_rates, xlsx_rates
 from bench.imports import import_seconds
 from bench.layouts import layout_ratios
 from bench.memory import worker_peak_megabytes
+from bench.queue import queue_waits
 from bench.system import system_ratio
 
 RESULTS = Path(__file__).with_name("results.json")
 _ROWS = 1_000_000
 _BAD_SHARE = 0.02
-_PARTS = ("engine", "system", "formats", "memory", "imports", "layouts")
+_PARTS = ("engine", "system", "formats", "memory", "imports", "layouts", "queue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,22 @@ def _measure(part: str, folder: Path, rows: int, turns: int) -> Iterator[Result]
         path = write_csv(folder / "layouts.csv", rows=rows)
         for name, ratio in layout_ratios(path, folder, turns):
             yield Result(f"layout: {name}", round(ratio, 2), "× copy into the table as it is")
+    elif part == "queue":
+        yield from _queue_results()
     else:
         for module, seconds, goal in import_seconds():
             yield Result(f"import_{module}_s", round(seconds, 2), "s", goal, most=True)
+
+
+def _queue_results() -> Iterator[Result]:
+    waits = queue_waits()
+    for one in waits:
+        for name, seconds in (("median", one.median), ("p95", one.p95), ("longest", one.longest)):
+            yield Result(f"queue {one.policy}: {one.group}, {name}", round(seconds), "s")
+    p95 = {(one.policy, one.group): one.p95 for one in waits}
+    for peer in ("first come", "by priority"):
+        ratio = p95["fair", "others"] / p95[peer, "others"]
+        yield Result(f"queue_others_of_{peer.replace(' ', '_')}", round(ratio, 3), "× its p95", 0.2, most=True)
 
 
 def _ratio(values: Iterator[float]) -> float:
