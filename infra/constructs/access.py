@@ -123,7 +123,7 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
         objects.may_list(_QUALITY),
         objects.may(_WRITE, "reports"),
     ]
-    ending = Access(told.of(*tables_and_bucket, *database), [*end_import, _secret(data.database.secret)], data.network)
+    end_import.append(_secret(data.database.secret))
     return {
         "dispatch_job": Access(
             told.of("JOB_CONCURRENCY", "RETENTION_DAYS", "JOBS_TABLE"),
@@ -153,8 +153,12 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             ],
             data.network,
         ),
-        "finish_import": ending,
-        "fail_import": ending,
+        "finish_import": Access(told.of(*tables_and_bucket, *database), end_import, data.network),
+        "fail_import": Access(
+            told.of(*tables_and_bucket, *database, "JOB_ATTEMPTS", "JOB_RETRY_SECONDS"),
+            [*end_import, _items(tables.jobs, "GetItem")],
+            data.network,
+        ),
         "migrate_database": Access(told.of(*database), [_secret(data.database.secret)], data.network),
     }
 

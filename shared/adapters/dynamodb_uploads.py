@@ -54,12 +54,17 @@ class DynamoUploads:
         """Move an upload, change fields, add the audit event; a repeated move changes nothing."""
         changed = upload.model_copy(update={"state": to, **changes})
         values = changed.model_dump(mode="json", by_alias=True, include={"state", *changes}, exclude_none=True)
-        update = {"TableName": self._table, "Key": self._key(upload.upload_id, upload), **_setting(values, to)}
-        if self._write_with_audit({"Update": update}, upload, event):
+        before = states_before(to, next_attempt=changed.attempt != upload.attempt)
+        update = {
+            "TableName": self._table,
+            "Key": self._key(upload.upload_id, upload),
+            **_setting(values, before, upload.attempt),
+        }
+        if before and self._write_with_audit({"Update": update}, upload, event):
             return changed
         present = self.get(upload.tenant_id, upload.upload_id)
-        if present is None or present.state is not to:
-            found = present.state.value if present else "gone"
+        if present is None or (present.state, present.attempt) != (to, changed.attempt):
+            found = f"{present.state.value} (attempt {present.attempt})" if present else "gone"
             raise StateConflict(f"upload {upload.upload_id} is {found}, from where nothing leads to {to.value}")
         return present
 
@@ -107,6 +112,25 @@ class DynamoUploads:
             item = self._client.get_item(TableName=self._table, Key=key).get("Item", {})
         counted = from_item({name: item[name] for name in _COUNTERS if name in item})
         return Totals.model_validate(counted)
+
+    def note_fault(self, upload: Upload, fault: str) -> None:
+        """Beside the counters."""
+        with translated("The status table"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=self._key(f"progress#{upload.upload_id}", upload),
+                UpdateExpression="SET expiresAt = :expires, fault = :fault",
+                ExpressionAttributeValues=to_item(
+                    {":expires": expires_at(upload.created_at, self._days), ":fault": fault}
+                ),
+            )
+
+    def last_fault(self, upload: Upload) -> str | None:
+        """What was noted beside the counters."""
+        with translated("The status table"):
+            key = self._key(f"progress#{upload.upload_id}", upload)
+            item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
+        return item["fault"]["S"] if "fault" in item else None
 
     def add(self, tenant_id: str, upload_id: str, event: AuditEvent) -> None:
         """Append an audit event that goes with no move."""
@@ -169,14 +193,17 @@ class DynamoUploads:
         return True
 
 
-def _setting(values: dict[str, Any], to: UploadState) -> dict[str, Any]:
-    """An update that sets `values` where the present state allows the move to `to`."""
-    before = {f":from{i}": state.value for i, state in enumerate(sorted(states_before(to)))}
+def _setting(values: dict[str, Any], states: frozenset[UploadState], attempt: int) -> dict[str, Any]:
+    """An update that sets `values` where the upload is in one of these states and at this attempt."""
+    before = {f":from{i}": state.value for i, state in enumerate(sorted(states))}
+    placed = {f":{name}": value for name, value in values.items()} | before | {":presentAttempt": attempt}
     return {
         "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-        "ConditionExpression": f"#state IN ({', '.join(before)})",
-        "ExpressionAttributeNames": {f"#{name}": name for name in values},
-        "ExpressionAttributeValues": to_item({f":{name}": value for name, value in values.items()} | before),
+        "ConditionExpression": f"#state IN ({', '.join(before)})"
+        # Uploads from before there were attempts are at their first one.
+        " AND (attribute_not_exists(#attempt) OR #attempt = :presentAttempt)",
+        "ExpressionAttributeNames": {f"#{name}": name for name in values} | {"#attempt": "attempt"},
+        "ExpressionAttributeValues": to_item(placed),
     }
 
 

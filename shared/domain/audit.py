@@ -26,6 +26,7 @@ class AuditAct(StrEnum):
     IMPORT_PLANNED = "import_planned"
     LOAD_ENDED = "load_ended"
     IMPORT_COMPLETED = "import_completed"
+    ATTEMPT_FAILED = "attempt_failed"
     IMPORT_FAILED = "import_failed"
     REFUSED_ROWS_DOWNLOADED = "refused_rows_downloaded"
 

@@ -50,7 +50,8 @@ class Uploads(Protocol):
         """Move an upload to a state, change fields, and add the audit event: all together or nothing.
 
         A repeated move changes nothing and returns the upload as it is. Raises StateConflict when the
-        present state does not allow the move.
+        present state does not allow the move, and when another attempt than the upload's has begun since. A change
+        of `attempt` makes it the beginning of the next one.
         """
 
     def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
@@ -61,6 +62,12 @@ class Uploads(Protocol):
 
     def progress(self, upload: Upload) -> Totals:
         """What has been counted so far; `records` as `add_progress` gave them."""
+
+    def note_fault(self, upload: Upload, fault: str) -> None:
+        """Remember the class of the error that a chunk's load ended with, in place of the last one."""
+
+    def last_fault(self, upload: Upload) -> str | None:
+        """The one that was noted last."""
 
 
 class Scanner(Protocol):
