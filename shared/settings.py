@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     api_keys_table: str = ""
     state_machine_arn: str = ""
     fail_import_function: str = Field("", description="The function that ends an import whose execution was lost.")
+    scan_upload_function: str = Field("", description="The function that scans an object whose event was lost.")
     auth_secret_arn: str = Field(
         "", description="Secret with NextAuth's secrets, newest first: one a line, or a JSON list."
     )

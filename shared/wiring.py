@@ -15,6 +15,7 @@ from shared.adapters.dynamodb_profiles import DynamoProfiles
 from shared.adapters.dynamodb_rate_limits import DynamoRateLimiter
 from shared.adapters.dynamodb_uploads import DynamoUploads
 from shared.adapters.lambda_fail_step import LambdaFailStep
+from shared.adapters.lambda_scan_step import LambdaScanStep
 from shared.adapters.s3_objects import S3Objects
 from shared.adapters.step_functions import StepFunctionsExecutions
 from shared.settings import get_settings
@@ -136,6 +137,14 @@ def sessions() -> Sessions:
 def fail_step() -> LambdaFailStep:
     """The step that ends lost imports."""
     return LambdaFailStep(boto3.client("lambda", config=_RETRIES), function=get_settings().fail_import_function)
+
+
+@cache
+def scan_step() -> LambdaScanStep:
+    """The scan of what came without an event."""
+    settings = get_settings()
+    client = boto3.client("lambda", config=_RETRIES)
+    return LambdaScanStep(client, function=settings.scan_upload_function, bucket=settings.bucket)
 
 
 @cache

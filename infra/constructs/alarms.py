@@ -21,6 +21,7 @@ _WATCHED = (
     "manage_api_keys",
     "scan_upload",
     "dispatch_job",
+    "sweep_uploads",
     "fail_import",
     "read_status",
 )

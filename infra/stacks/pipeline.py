@@ -57,6 +57,7 @@ class PipelineStack(Stack):
         )
         self._scan_what_comes_in()
         self._dispatch()
+        self._sweep()
         self._migrate()
         Alarms(
             self,
@@ -80,7 +81,7 @@ class PipelineStack(Stack):
         )
 
     def _dispatch(self) -> None:
-        """Wakes the dispatcher at each change of a job, and every minute in case one was lost."""
+        """Wakes the dispatcher at each change of a job."""
         dispatch = self.functions["dispatch_job"]
         machine = self.workflow.state_machine
         dispatch.add_environment("STATE_MACHINE_ARN", machine.state_machine_arn)
@@ -109,12 +110,22 @@ class PipelineStack(Stack):
                 retry_attempts=3,
             )
         )
+
+    def _sweep(self) -> None:
+        """Each minute: slots, due jobs and tenants by the dispatcher, and the uploads by a function of their own."""
+        sweep = self.functions["sweep_uploads"]
+        for setting, name in (("SCAN_UPLOAD_FUNCTION", "scan_upload"), ("FAIL_IMPORT_FUNCTION", "fail_import")):
+            function = self.functions[name]
+            sweep.add_environment(setting, function.function_name)
+            sweep.add_to_role_policy(
+                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn])
+            )
         events.Rule(
             self,
             "Sweep",
             description="Puts right what a lost event left behind",
             schedule=events.Schedule.rate(_SWEEP),
-            targets=[targets.LambdaFunction(dispatch)],
+            targets=[targets.LambdaFunction(self.functions["dispatch_job"]), targets.LambdaFunction(sweep)],
         )
 
     def _migrate(self) -> None:

@@ -1,12 +1,14 @@
 """The uploads table and the audit table: an upload's state moves with its audit event, or not at all.
 
 Uploads: `tenantId`, `uploadId` → the upload in camelCase, and beside it an item `progress#{uploadId}` with the
-counters. Audit: `{tenantId}#{uploadId}`, `{time}#{event}` → the event; only ever added to.
+counters. While an upload has not ended, `movedAt` says since when it is in its state, and the index `byState` has it.
+Audit: `{tenantId}#{uploadId}`, `{time}#{event}` → the event; only ever added to.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -37,7 +39,7 @@ class DynamoUploads:
     def create(self, upload: Upload, event: AuditEvent) -> bool:
         """Store a new upload and its first audit event together; False when the id is taken already."""
         item = upload.model_dump(mode="json", by_alias=True, exclude_none=True)
-        item["expiresAt"] = expires_at(upload.created_at, self._days)
+        item |= {"expiresAt": expires_at(upload.created_at, self._days), "movedAt": _moment(upload.created_at)}
         put = {"TableName": self._table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(uploadId)"}
         return self._write_with_audit({"Put": put}, upload, event)
 
@@ -58,8 +60,10 @@ class DynamoUploads:
         update = {
             "TableName": self._table,
             "Key": self._key(upload.upload_id, upload),
-            **_setting(values, before, upload.attempt),
+            **_setting(values | ({} if to.ended else {"movedAt": _moment(event.at)}), before, upload.attempt),
         }
+        if to.ended:
+            update["UpdateExpression"] += " REMOVE movedAt"
         if before and self._write_with_audit({"Update": update}, upload, event):
             return changed
         present = self.get(upload.tenant_id, upload.upload_id)
@@ -80,6 +84,19 @@ class DynamoUploads:
             ScanIndexForward=False,
         )
         return Page([_upload(item) for item in items], after)
+
+    def unmoved(self, state: UploadState, since: datetime, limit: int) -> list[Upload]:
+        """The uploads that have been in this state since then or longer."""
+        with translated("The status table"):
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName="byState",
+                KeyConditionExpression="#state = :state AND movedAt <= :since",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=to_item({":state": state.value, ":since": _moment(since)}),
+                Limit=limit,
+            )
+        return [_upload(item) for item in answer["Items"]]
 
     def add_progress(self, upload: Upload, chunk_index: int, totals: Totals) -> None:
         """Count a chunk's records, once: the item remembers the chunks that it has counted."""
@@ -207,5 +224,11 @@ def _setting(values: dict[str, Any], states: frozenset[UploadState], attempt: in
     }
 
 
+def _moment(at: datetime) -> str:
+    """A time that sorts as a text."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def _upload(item: dict[str, Any]) -> Upload:
-    return Upload.model_validate({name: value for name, value in from_item(item).items() if name != "expiresAt"})
+    ours = {name: value for name, value in from_item(item).items() if name not in ("expiresAt", "movedAt")}
+    return Upload.model_validate(ours)

@@ -19,6 +19,7 @@ class AuditAct(StrEnum):
 
     UPLOAD_REQUESTED = "upload_requested"
     FILE_RECEIVED = "file_received"
+    FILE_NOT_RECEIVED = "file_not_received"
     FILE_ACCEPTED = "file_accepted"
     FILE_REJECTED = "file_rejected"
     LATE_OBJECT_IGNORED = "late_object_ignored"

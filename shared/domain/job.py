@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from pydantic import Field
 
-from shared.domain.upload import Priority, Value
+from shared.domain.upload import Priority, Upload, Value
 
 OVERTAKEN_FOR = {
     Priority.HIGH: timedelta(0),
@@ -52,6 +52,18 @@ class Job(Value):
         It never changes while a job waits, so a sorted index is all the ageing there is.
         """
         return self.created_at + OVERTAKEN_FOR[self.priority], self.job_id
+
+
+def job_of(upload: Upload) -> Job:
+    """The job of an upload's present attempt."""
+    return Job(
+        job_id=upload.upload_id,
+        tenant_id=upload.tenant_id,
+        correlation_id=upload.correlation_id,
+        priority=upload.options.priority,
+        created_at=upload.created_at,
+        attempt=upload.attempt,
+    )
 
 
 def wait_before(tries: int, shortest: timedelta, random: Callable[[], float]) -> timedelta:

@@ -57,6 +57,9 @@ class Uploads(Protocol):
     def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
         """The tenant's uploads, newest first."""
 
+    def unmoved(self, state: UploadState, since: datetime, limit: int) -> list[Upload]:
+        """The uploads of all tenants that are in this state, not an end, since then or longer; the longest first."""
+
     def add_progress(self, upload: Upload, chunk_index: int, totals: Totals) -> None:
         """Count a chunk's records, once: a chunk that was counted before changes nothing."""
 
@@ -284,6 +287,13 @@ class FailStep(Protocol):
 
     def take(self, payload: dict[str, Any]) -> None:
         """Have it done, some time soon, at least once."""
+
+
+class ScanStep(Protocol):
+    """The scan, for objects whose event was lost."""
+
+    def take(self, upload: Upload) -> None:
+        """Have an upload's object scanned, some time soon, at least once."""
 
 
 class ExecutionState(Enum):

@@ -243,3 +243,34 @@ def goes_on(person: Person, invoke: Invoke, upload_id: str) -> bool:
     """Let the sweep look whether an upload's job is due; whether the upload has left the queue."""
     assert "FunctionError" not in invoke("dispatch_job", {"source": "aws.events"})
     return bool(person.client.status(upload_id)["upload"]["stage"] != "queued")
+
+
+def test_a_file_whose_event_was_lost_is_found_by_the_sweep(
+    person: Person, aws: Any, query: Query, invoke: Invoke, logs: Callable[[str], str]
+) -> None:
+    """It lies there, nobody has told: after a few minutes the sweep has it scanned, and it goes in."""
+    table = next(name for name in aws("dynamodb").list_tables()["TableNames"] if "Uploads" in name)
+    path = person.file(csv_bytes(rows(20)))
+    started = person.client.start_upload(path, work_unit_id=person.work_unit)
+    upload_id = started["uploadId"]
+    key = {"tenantId": {"S": person.tenant}, "uploadId": {"S": upload_id}}
+    elsewhere, there = {"S": "not-here-yet"}, {"S": f"incoming/{person.tenant}/{upload_id}/source.csv"}
+    aws("dynamodb").update_item(
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET objectKey = :elsewhere",
+        ExpressionAttributeValues={":elsewhere": elsewhere},
+    )
+    person.client.send_file(started, path)
+    wait_for(lambda: there["S"] in logs("scan_upload"), "the event has come and found no upload of its key")
+    aws("dynamodb").update_item(
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET objectKey = :there, movedAt = :longAgo",
+        ExpressionAttributeValues={":there": there, ":longAgo": {"S": "2026-01-01T00:00:00.000000+00:00"}},
+    )
+    answer = invoke("sweep_uploads", {"source": "aws.events"})
+    assert upload_id in json.loads(answer["Payload"].read())
+    upload = person.client.wait(upload_id, timeout=60)["upload"]
+    assert (upload["status"], outcome(upload)) == ("completed", (20, 20, 0, 0))
+    assert ledger_and_table(query, upload_id) == (20, 20)

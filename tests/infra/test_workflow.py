@@ -138,7 +138,7 @@ def test_the_queue_wakes_the_dispatcher(templates: Templates) -> None:
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     sweep = templates.only("AWS::Events::Rule")
     assert sweep["ScheduleExpression"] == "rate(1 minute)"
-    assert templates.module_of(sweep["Targets"][0]["Arn"]) == "dispatch_job"
+    assert {templates.module_of(target["Arn"]) for target in sweep["Targets"]} == {"dispatch_job", "sweep_uploads"}
 
 
 def test_the_api_has_the_manifests_routes(templates: Templates, manifest: dict[str, FunctionSpec]) -> None:
