@@ -10,7 +10,7 @@ import argparse
 import json
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,12 +25,12 @@ from bench.imports import import_seconds
 from bench.layouts import layout_ratios
 from bench.load import load_the_system
 from bench.memory import worker_peak_megabytes
+from bench.queue import queue_waits
 from bench.system import system_ratio
 
 RESULTS = Path(__file__).with_name("results.json")
 _ROWS = 1_000_000
 _BAD_SHARE = 0.02
-_PARTS = ("engine", "system", "load", "formats", "memory", "imports", "layouts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rows", type=int, default=_ROWS, help="records in the file (default: %(default)s)")
     parser.add_argument("--turns", type=int, default=3, help="how often the engine is measured (default: %(default)s)")
-    parser.add_argument("--only", nargs="*", choices=_PARTS, default=_PARTS, help="parts to measure (default: all)")
+    parser.add_argument(
+        "--only", nargs="*", choices=[*_PARTS], default=[*_PARTS], help="parts to measure (default: all)"
+    )
     arguments = parser.parse_args()
     with _folder() as folder:
         results = [
-            result for part in arguments.only for result in _measure(part, folder, arguments.rows, arguments.turns)
+            result for part in arguments.only for result in _PARTS[part](folder, arguments.rows, arguments.turns)
         ]
     _show(results)
     _keep(results)
@@ -75,42 +77,77 @@ def _folder() -> Iterator[Path]:
         yield folder
 
 
-def _measure(part: str, folder: Path, rows: int, turns: int) -> Iterator[Result]:
-    if part == "engine":
-        path = write_csv(folder / "engine.csv", rows=rows, bad_share=_BAD_SHARE)
-        measured = measure_turns(path, folder, turns)
-        yield Result("copy", round(statistics.median(turn.copy for turn in measured)), "rows/s")
-        yield Result("engine_one", _ratio(turn.one / turn.copy for turn in measured), "× copy", 0.85)
-        yield Result("engine_two", _ratio(turn.two / turn.copy for turn in measured), "× copy", 1.0)
-        yield Result("duplicates", _ratio(turn.duplicates / turn.copy for turn in measured), "× copy", 0.9)
-    elif part == "system":
-        path = write_csv(folder / "system.csv", rows=rows, bad_share=_BAD_SHARE)
-        yield Result("system", round(system_ratio(path, folder), 3), "× copy", 0.6)
-    elif part == "load":
-        load = load_the_system(folder)
-        yield Result("load_rows_per_s", round(load.rows / load.seconds), "rows/s, 50 uploads at once")
-        yield Result("load_uploads_per_s", round(load.uploads / load.seconds, 1), "uploads/s, 50 at once")
-        for priority, waits in load.waits.items():
-            yield Result(f"load_wait_{priority}_s", round(statistics.median(waits), 1), "s in the queue, median")
-        yield Result("load_peak_mb", round(load.peak_megabytes), "MB, the whole stack")
-    elif part == "formats":
-        xlsx, array = xlsx_rates(rows // 10), json_rates(rows // 5)
-        yield Result("xlsx_rows_per_s", round(xlsx.ours), "rows/s", 50_000)
-        yield Result("xlsx_of_calamine", round(xlsx.ratio, 3), "× python-calamine that only reads")
-        yield Result("json_rows_per_s", round(array.ours), "rows/s", 80_000)
-        yield Result("json_of_ijson", round(array.ratio, 3), "× ijson that only reads")
-    elif part == "memory":
-        peaks = worker_peak_megabytes(folder)
-        yield Result("worker_peak_mb", round(max(peaks.values())), "MB", 400, most=True)
-        growth = round(peaks[max(peaks)] / peaks[min(peaks)], 2)
-        yield Result("worker_peak_growth", growth, f"× from {min(peaks)} to {max(peaks)} MB", 1.2, most=True)
-    elif part == "layouts":
-        path = write_csv(folder / "layouts.csv", rows=rows)
-        for name, ratio in layout_ratios(path, folder, turns):
-            yield Result(f"layout: {name}", round(ratio, 2), "× copy into the table as it is")
-    else:
-        for module, seconds, goal in import_seconds():
-            yield Result(f"import_{module}_s", round(seconds, 2), "s", goal, most=True)
+def _engine(folder: Path, rows: int, turns: int) -> Iterator[Result]:
+    path = write_csv(folder / "engine.csv", rows=rows, bad_share=_BAD_SHARE)
+    measured = measure_turns(path, folder, turns)
+    yield Result("copy", round(statistics.median(turn.copy for turn in measured)), "rows/s")
+    yield Result("engine_one", _ratio(turn.one / turn.copy for turn in measured), "× copy", 0.85)
+    yield Result("engine_two", _ratio(turn.two / turn.copy for turn in measured), "× copy", 1.0)
+    yield Result("duplicates", _ratio(turn.duplicates / turn.copy for turn in measured), "× copy", 0.9)
+
+
+def _system(folder: Path, rows: int, _: int) -> Iterator[Result]:
+    path = write_csv(folder / "system.csv", rows=rows, bad_share=_BAD_SHARE)
+    yield Result("system", round(system_ratio(path, folder), 3), "× copy", 0.6)
+
+
+def _load(folder: Path, *_: int) -> Iterator[Result]:
+    load = load_the_system(folder)
+    yield Result("load_rows_per_s", round(load.rows / load.seconds), "rows/s, 50 uploads at once")
+    yield Result("load_uploads_per_s", round(load.uploads / load.seconds, 1), "uploads/s, 50 at once")
+    for priority, waits in load.waits.items():
+        yield Result(f"load_wait_{priority}_s", round(statistics.median(waits), 1), "s in the queue, median")
+    yield Result("load_peak_mb", round(load.peak_megabytes), "MB, the whole stack")
+
+
+def _formats(_: Path, rows: int, *__: int) -> Iterator[Result]:
+    xlsx, array = xlsx_rates(rows // 10), json_rates(rows // 5)
+    yield Result("xlsx_rows_per_s", round(xlsx.ours), "rows/s", 50_000)
+    yield Result("xlsx_of_calamine", round(xlsx.ratio, 3), "× python-calamine that only reads")
+    yield Result("json_rows_per_s", round(array.ours), "rows/s", 80_000)
+    yield Result("json_of_ijson", round(array.ratio, 3), "× ijson that only reads")
+
+
+def _memory(folder: Path, *_: int) -> Iterator[Result]:
+    peaks = worker_peak_megabytes(folder)
+    yield Result("worker_peak_mb", round(max(peaks.values())), "MB", 400, most=True)
+    growth = round(peaks[max(peaks)] / peaks[min(peaks)], 2)
+    yield Result("worker_peak_growth", growth, f"× from {min(peaks)} to {max(peaks)} MB", 1.2, most=True)
+
+
+def _imports(*_: object) -> Iterator[Result]:
+    for module, seconds, goal in import_seconds():
+        yield Result(f"import_{module}_s", round(seconds, 2), "s", goal, most=True)
+
+
+def _layouts(folder: Path, rows: int, turns: int) -> Iterator[Result]:
+    path = write_csv(folder / "layouts.csv", rows=rows)
+    for name, ratio in layout_ratios(path, folder, turns):
+        yield Result(f"layout: {name}", round(ratio, 2), "× copy into the table as it is")
+
+
+def _queue(*_: object) -> Iterator[Result]:
+    waits = queue_waits()
+    for one in waits:
+        for name, seconds in (("median", one.median), ("p95", one.p95), ("longest", one.longest)):
+            yield Result(f"queue {one.policy}: {one.group}, {name}", round(seconds), "s")
+    p95 = {(one.policy, one.group): one.p95 for one in waits}
+    for peer in ("first come", "by priority"):
+        ratio = p95["fair", "others"] / p95[peer, "others"]
+        yield Result(f"queue_others_of_{peer.replace(' ', '_')}", round(ratio, 3), "× its p95", 0.2, most=True)
+
+
+_PARTS: dict[str, Callable[[Path, int, int], Iterator[Result]]] = {
+    "engine": _engine,
+    "system": _system,
+    "load": _load,
+    "formats": _formats,
+    "memory": _memory,
+    "imports": _imports,
+    "layouts": _layouts,
+    "queue": _queue,
+}
+"""Each is given a folder, the records in the file, and how often to measure."""
 
 
 def _ratio(values: Iterator[float]) -> float:

@@ -22,6 +22,8 @@ OPERATOR_SETTINGS = (
     "scanner_definitions_days",
     "upload_url_seconds",
     "job_concurrency",
+    "job_attempts",
+    "job_retry_seconds",
     "chunk_bytes",
     "retention_days",
     "auth_provider",

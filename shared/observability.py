@@ -59,6 +59,7 @@ def count_records(totals: Totals) -> None:
     metrics.add_metric("RecordsRefused", MetricUnit.Count, totals.refused)
 
 
-def gauge_queue(waiting: int) -> None:
-    """Report how many jobs wait for a slot."""
+def gauge_queue(*, waiting: int, dead: int) -> None:
+    """Report how many jobs wait for a slot, and how many are dead letters."""
     metrics.add_metric("QueueDepth", MetricUnit.Count, waiting)
+    metrics.add_metric("DeadJobs", MetricUnit.Count, dead)

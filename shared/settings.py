@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     api_key_upload_rate_limit: Annotated[int, Field(gt=0)] = Field(300, description="Uploads an hour and API key.")
     upload_url_seconds: Seconds = Field(900, description="How long a presigned upload URL works.")
     job_concurrency: Annotated[int, Field(gt=0)] = Field(5, description="Imports that run at the same time.")
+    job_attempts: Annotated[int, Field(gt=0)] = Field(
+        5, description="How often an import is tried while what it needs does not answer."
+    )
+    job_retry_seconds: Seconds = Field(
+        60, description="Longest wait before the second attempt; before each later one it is twice as long."
+    )
     chunk_bytes: Bytes = Field(8_388_608, description="Size at which a chunk is cut, in bytes.")
     retention_days: Annotated[int, Field(gt=0)] = Field(90, description="How long uploads and audit are kept.")
     auth_provider: AuthProvider = Field(

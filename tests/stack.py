@@ -51,8 +51,8 @@ def stop_stack(process: subprocess.Popen[bytes], seconds: float = 60) -> int:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The running stack's stack.json; its chunks are small, so that small files have many."""
-    process, description = start_stack(tmp_path_factory.mktemp("stack"), CHUNK_BYTES="65536")
+    """The running stack's stack.json; small files have many chunks, and the wait for another attempt is short."""
+    process, description = start_stack(tmp_path_factory.mktemp("stack"), CHUNK_BYTES="65536", JOB_RETRY_SECONDS="1")
     yield description
     assert stop_stack(process) == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,11 +13,13 @@ from shared.observability import instrumented, logger
 from shared.services.failures import INTERNAL_ERROR, failure_of
 from shared.services.finish_import import fail_import
 from shared.services.import_task import ImportTask
+from shared.services.try_again import try_again_later
+from shared.settings import get_settings
 
 
 @instrumented(correlation_id_path="correlationId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
-    """Leave status, message and supportId; answer the failure, whose `error` becomes that of the execution.
+    """Let the import be tried again, or leave status, message and supportId; `error` becomes that of the execution.
 
     It tells the operator's alarm whether the file is at fault, also where the error came from a chunk: of that the
     Map state passes on only that there was one.
@@ -24,6 +27,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     del context
     task = ImportTask.model_validate(event)
     logger.append_keys(tenant_id=task.tenant_id, upload_id=task.upload_id)
+    settings = get_settings()
+    if try_again_later(
+        task,
+        uploads=wiring.uploads(),
+        queue=wiring.queue(),
+        clock=wiring.clock,
+        attempts=settings.job_attempts,
+        shortest=timedelta(seconds=settings.job_retry_seconds),
+    ):
+        logger.warning("the attempt failed, and another one follows", attempt=task.attempt, error=task.error)
+        return {"error": "TriedAgainLater"}
     failure = fail_import(
         task.upload(wiring.uploads()),
         failure_of(task.error or {}),

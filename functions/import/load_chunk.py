@@ -29,14 +29,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         raise ValueError("the event has no chunk")
     logger.append_keys(tenant_id=task.tenant_id, upload_id=task.upload_id, chunk=task.chunk.index)
     upload = task.upload(wiring.uploads())
-    totals = load_chunk(
-        upload,
-        task.chunk,
-        _reader(upload.tenant_id, upload.upload_id, upload.created_at),
-        uploads=wiring.uploads(),
-        objects=wiring.objects(),
-        records=wiring.records(),
-    )
+    try:
+        totals = load_chunk(
+            upload,
+            task.chunk,
+            _reader(upload.tenant_id, upload.upload_id, upload.created_at),
+            uploads=wiring.uploads(),
+            objects=wiring.objects(),
+            records=wiring.records(),
+        )
+    except Exception as error:
+        wiring.uploads().note_fault(upload, type(error).__name__)  # the Map state would not pass it on
+        raise
     logger.info("chunk loaded", **totals.model_dump())
 
 

@@ -12,7 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from infra.configuration import Configuration
 from infra.constructs.database import PORT
 from infra.constructs.functions import Access
-from infra.constructs.tables import API_KEYS_BY_TENANT, JOBS_BY_QUEUE, UPLOADS_BY_CREATION
+from infra.constructs.tables import API_KEYS_BY_TENANT, JOBS_BY_QUEUE, UPLOADS_BY_CREATION, UPLOADS_BY_STATE
 from infra.stacks.data import DataStack
 
 _READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
@@ -107,7 +107,7 @@ def _scan_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             told.of("MAX_FILE_SIZE", *scanning, *uploads, "JOBS_TABLE", *verdicts),
             [
                 *put_away,
-                _items(tables.jobs, "PutItem"),
+                _items(tables.jobs, "PutItem", "UpdateItem"),
                 *([_items(tables.verdicts, "GetItem")] if by_guardduty else []),
             ],
         ),
@@ -153,11 +153,23 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
         objects.may_list(_QUALITY),
         objects.may(_WRITE, "reports"),
     ]
-    ending = Access(told.of(*tables_and_bucket, *database), [*end_import, _secret(data.database.secret)], data.network)
+    end_import.append(_secret(data.database.secret))
     return {
         "dispatch_job": Access(
             told.of("JOB_CONCURRENCY", "RETENTION_DAYS", "JOBS_TABLE"),
-            [_items(tables.jobs, "UpdateItem"), _query(tables.jobs, JOBS_BY_QUEUE)],
+            [_items(tables.jobs, "GetItem", "UpdateItem"), _query(tables.jobs, JOBS_BY_QUEUE)],
+        ),
+        "sweep_uploads": Access(
+            told.of("UPLOAD_URL_SECONDS", *tables_and_bucket),
+            [
+                _items(tables.uploads, "GetItem", "UpdateItem"),
+                _query(tables.uploads, UPLOADS_BY_STATE),
+                _items(tables.jobs, "GetItem", "PutItem", "UpdateItem"),
+                _items(tables.audit, "PutItem"),
+                # To see whether a file has come; without the listing S3 answers 403, and not 404, where none has.
+                objects.may(["s3:GetObject"], "incoming"),
+                iam.PolicyStatement(actions=["s3:ListBucket"], resources=[data.bucket.bucket_arn]),
+            ],
         ),
         "plan_import": Access(
             told.of("CHUNK_BYTES", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "PROFILES_TABLE", "AUDIT_TABLE"),
@@ -183,8 +195,12 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             ],
             data.network,
         ),
-        "finish_import": ending,
-        "fail_import": ending,
+        "finish_import": Access(told.of(*tables_and_bucket, *database), end_import, data.network),
+        "fail_import": Access(
+            told.of(*tables_and_bucket, *database, "JOB_ATTEMPTS", "JOB_RETRY_SECONDS"),
+            [*end_import, _items(tables.jobs, "GetItem")],
+            data.network,
+        ),
         "migrate_database": Access(told.of(*database), [_secret(data.database.secret)], data.network),
     }
 

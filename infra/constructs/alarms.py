@@ -21,6 +21,7 @@ _WATCHED = (
     "manage_api_keys",
     "scan_upload",
     "dispatch_job",
+    "sweep_uploads",
     "fail_import",
     "read_status",
 )
@@ -28,7 +29,7 @@ _WATCHED = (
 in a failed deployment, and planning fails for each file that is not what it says."""
 
 _FAILED_EXECUTION = (
-    '{ ($.type = "ExecutionFailed" && $.details.error != "UploadRejected")'
+    '{ ($.type = "ExecutionFailed" && $.details.error != "UploadRejected" && $.details.error != "TriedAgainLater")'
     ' || $.type = "ExecutionTimedOut" || $.type = "ExecutionAborted" }'
 )
 _LOW_STORAGE_BYTES = 10 * 1024**3
@@ -66,6 +67,14 @@ class Alarms(Construct):
             title = "".join(word.capitalize() for word in name.split("_"))
             errors = functions[name].metric_errors(period=_PERIOD, statistic="Sum")
             self._add(f"{title}Errors", errors, f"{name} raised, ran out of time or of memory.")
+        dead = cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name="DeadJobs",
+            dimensions_map={"service": "dispatch_job"},
+            period=_PERIOD,
+            statistic="Maximum",
+        )
+        self._add("DeadJobs", dead, "Imports failed, not by their files, and nobody has retried or cancelled them.")
         self._add("ApiErrors", api.metric_server_error(period=_PERIOD), "The API answered with a 5xx.")
         self._add(
             "DatabaseStorage",

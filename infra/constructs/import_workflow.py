@@ -20,18 +20,10 @@ from constructs import Construct
 
 from infra.constructs.functions import Functions
 from infra.manifest import FunctionSpec
+from shared.services.failures import PASSING
 
 NEVER_RETRIED = ["UploadRejected", "StateConflict", "AccountingError"]
 """Classes of `shared.errors` whose cause another attempt cannot change."""
-
-PASSING = [
-    "TransientError",
-    "Lambda.TooManyRequestsException",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-]
-"""What goes away by itself: a database that fails over takes a minute or two, and so do Lambda's own limits."""
 
 _CONCURRENT_CHUNKS = 8
 _TIMEOUT = Duration.hours(6)
@@ -42,11 +34,16 @@ _UPLOAD = {
     "tenantId": sfn.JsonPath.string_at("$.tenantId"),
     "uploadId": sfn.JsonPath.string_at("$.uploadId"),
     "correlationId": sfn.JsonPath.string_at("$.correlationId"),
+    "attempt": sfn.JsonPath.number_at("$.attempt"),
 }
 
 
 class ImportWorkflow(Construct):
-    """Imports one upload. Input: `{"tenantId", "uploadId", "correlationId"}`; the execution bears the upload's id."""
+    """Makes one attempt to import an upload, and is named after both.
+
+    Input: `{"tenantId", "uploadId", "correlationId", "attempt"}`. An attempt that fails by what passes ends as failed,
+    and its job is given another one when it is due.
+    """
 
     def __init__(
         self,
@@ -158,7 +155,7 @@ class ImportWorkflow(Construct):
             retry_on_service_exceptions=False,
         )
         task.add_retry(errors=NEVER_RETRIED, max_attempts=0)
-        for errors, attempts in ((PASSING, 10), (["States.TaskFailed", "States.Timeout"], 5)):
+        for errors, attempts in ((list(PASSING), 10), (["States.TaskFailed", "States.Timeout"], 5)):
             task.add_retry(
                 errors=errors,
                 interval=Duration.seconds(1),

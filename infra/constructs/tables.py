@@ -7,6 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 UPLOADS_BY_CREATION = "byCreation"
+UPLOADS_BY_STATE = "byState"
 JOBS_BY_QUEUE = "byQueue"
 API_KEYS_BY_TENANT = "byTenant"
 
@@ -19,6 +20,10 @@ class Tables(Construct):
         self.uploads = _table(self, "Uploads", "tenantId", sort="uploadId")
         self.uploads.add_global_secondary_index(
             index_name=UPLOADS_BY_CREATION, partition_key=_text("tenantId"), sort_key=_text("createdAt")
+        )
+        # An upload that has ended has no `movedAt`, and so is not in it.
+        self.uploads.add_global_secondary_index(
+            index_name=UPLOADS_BY_STATE, partition_key=_text("state"), sort_key=_text("movedAt")
         )
         self.jobs = _table(self, "Jobs", "jobId", stream=dynamodb.StreamViewType.NEW_IMAGE)
         self.jobs.add_global_secondary_index(

@@ -20,7 +20,7 @@ from infra.constructs.scanning import Scanning
 from infra.manifest import read_manifest
 from infra.stacks.data import DataStack
 
-_SWEEP = Duration.minutes(5)
+_SWEEP = Duration.minutes(1)
 
 
 class PipelineStack(Stack):
@@ -63,6 +63,7 @@ class PipelineStack(Stack):
             scanner=scanner,
         )
         self._dispatch()
+        self._sweep()
         self._migrate()
         Alarms(
             self,
@@ -77,7 +78,7 @@ class PipelineStack(Stack):
         CfnOutput(self, "StateMachineArn", value=self.workflow.state_machine.state_machine_arn)
 
     def _dispatch(self) -> None:
-        """Wakes the dispatcher at each change of a job, and every few minutes in case one was lost."""
+        """Wakes the dispatcher at each change of a job."""
         dispatch = self.functions["dispatch_job"]
         machine = self.workflow.state_machine
         dispatch.add_environment("STATE_MACHINE_ARN", machine.state_machine_arn)
@@ -106,12 +107,22 @@ class PipelineStack(Stack):
                 retry_attempts=3,
             )
         )
+
+    def _sweep(self) -> None:
+        """Each minute: slots, due jobs and tenants by the dispatcher, and the uploads by a function of their own."""
+        sweep = self.functions["sweep_uploads"]
+        for setting, name in (("SCAN_UPLOAD_FUNCTION", "scan_upload"), ("FAIL_IMPORT_FUNCTION", "fail_import")):
+            function = self.functions[name]
+            sweep.add_environment(setting, function.function_name)
+            sweep.add_to_role_policy(
+                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn])
+            )
         events.Rule(
             self,
             "Sweep",
             description="Puts right what a lost event left behind",
             schedule=events.Schedule.rate(_SWEEP),
-            targets=[targets.LambdaFunction(dispatch)],
+            targets=[targets.LambdaFunction(self.functions["dispatch_job"]), targets.LambdaFunction(sweep)],
         )
 
     def _migrate(self) -> None:

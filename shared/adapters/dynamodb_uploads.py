@@ -1,12 +1,14 @@
 """The uploads table and the audit table: an upload's state moves with its audit event, or not at all.
 
 Uploads: `tenantId`, `uploadId` → the upload in camelCase, and beside it an item `progress#{uploadId}` with the
-counters. Audit: `{tenantId}#{uploadId}`, `{time}#{event}` → the event; only ever added to.
+counters. While an upload has not ended, `movedAt` says since when it is in its state, and the index `byState` has it.
+Audit: `{tenantId}#{uploadId}`, `{time}#{event}` → the event; only ever added to.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -37,7 +39,7 @@ class DynamoUploads:
     def create(self, upload: Upload, event: AuditEvent) -> bool:
         """Store a new upload and its first audit event together; False when the id is taken already."""
         item = upload.model_dump(mode="json", by_alias=True, exclude_none=True)
-        item["expiresAt"] = expires_at(upload.created_at, self._days)
+        item |= {"expiresAt": expires_at(upload.created_at, self._days), "movedAt": _moment(upload.created_at)}
         put = {"TableName": self._table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(uploadId)"}
         return self._write_with_audit({"Put": put}, upload, event)
 
@@ -54,12 +56,19 @@ class DynamoUploads:
         """Move an upload, change fields, add the audit event; a repeated move changes nothing."""
         changed = upload.model_copy(update={"state": to, **changes})
         values = changed.model_dump(mode="json", by_alias=True, include={"state", *changes}, exclude_none=True)
-        update = {"TableName": self._table, "Key": self._key(upload.upload_id, upload), **_setting(values, to)}
-        if self._write_with_audit({"Update": update}, upload, event):
+        before = states_before(to, next_attempt=changed.attempt != upload.attempt)
+        update = {
+            "TableName": self._table,
+            "Key": self._key(upload.upload_id, upload),
+            **_setting(values | ({} if to.ended else {"movedAt": _moment(event.at)}), before, upload.attempt),
+        }
+        if to.ended:
+            update["UpdateExpression"] += " REMOVE movedAt"
+        if before and self._write_with_audit({"Update": update}, upload, event):
             return changed
         present = self.get(upload.tenant_id, upload.upload_id)
-        if present is None or present.state is not to:
-            found = present.state.value if present else "gone"
+        if present is None or (present.state, present.attempt) != (to, changed.attempt):
+            found = f"{present.state.value} (attempt {present.attempt})" if present else "gone"
             raise StateConflict(f"upload {upload.upload_id} is {found}, from where nothing leads to {to.value}")
         return present
 
@@ -75,6 +84,19 @@ class DynamoUploads:
             ScanIndexForward=False,
         )
         return Page([_upload(item) for item in items], after)
+
+    def unmoved(self, state: UploadState, since: datetime, limit: int) -> list[Upload]:
+        """The uploads that have been in this state since then or longer."""
+        with translated("The status table"):
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName="byState",
+                KeyConditionExpression="#state = :state AND movedAt <= :since",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=to_item({":state": state.value, ":since": _moment(since)}),
+                Limit=limit,
+            )
+        return [_upload(item) for item in answer["Items"]]
 
     def add_progress(self, upload: Upload, chunk_index: int, totals: Totals) -> None:
         """Count a chunk's records, once: the item remembers the chunks that it has counted."""
@@ -107,6 +129,25 @@ class DynamoUploads:
             item = self._client.get_item(TableName=self._table, Key=key).get("Item", {})
         counted = from_item({name: item[name] for name in _COUNTERS if name in item})
         return Totals.model_validate(counted)
+
+    def note_fault(self, upload: Upload, fault: str) -> None:
+        """Beside the counters."""
+        with translated("The status table"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=self._key(f"progress#{upload.upload_id}", upload),
+                UpdateExpression="SET expiresAt = :expires, fault = :fault",
+                ExpressionAttributeValues=to_item(
+                    {":expires": expires_at(upload.created_at, self._days), ":fault": fault}
+                ),
+            )
+
+    def last_fault(self, upload: Upload) -> str | None:
+        """What was noted beside the counters."""
+        with translated("The status table"):
+            key = self._key(f"progress#{upload.upload_id}", upload)
+            item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
+        return item["fault"]["S"] if "fault" in item else None
 
     def add(self, tenant_id: str, upload_id: str, event: AuditEvent) -> None:
         """Append an audit event that goes with no move."""
@@ -169,16 +210,25 @@ class DynamoUploads:
         return True
 
 
-def _setting(values: dict[str, Any], to: UploadState) -> dict[str, Any]:
-    """An update that sets `values` where the present state allows the move to `to`."""
-    before = {f":from{i}": state.value for i, state in enumerate(sorted(states_before(to)))}
+def _setting(values: dict[str, Any], states: frozenset[UploadState], attempt: int) -> dict[str, Any]:
+    """An update that sets `values` where the upload is in one of these states and at this attempt."""
+    before = {f":from{i}": state.value for i, state in enumerate(sorted(states))}
+    placed = {f":{name}": value for name, value in values.items()} | before | {":presentAttempt": attempt}
     return {
         "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-        "ConditionExpression": f"#state IN ({', '.join(before)})",
-        "ExpressionAttributeNames": {f"#{name}": name for name in values},
-        "ExpressionAttributeValues": to_item({f":{name}": value for name, value in values.items()} | before),
+        "ConditionExpression": f"#state IN ({', '.join(before)})"
+        # Uploads from before there were attempts are at their first one.
+        " AND (attribute_not_exists(#attempt) OR #attempt = :presentAttempt)",
+        "ExpressionAttributeNames": {f"#{name}": name for name in values} | {"#attempt": "attempt"},
+        "ExpressionAttributeValues": to_item(placed),
     }
 
 
+def _moment(at: datetime) -> str:
+    """A time that sorts as a text."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def _upload(item: dict[str, Any]) -> Upload:
-    return Upload.model_validate({name: value for name, value in from_item(item).items() if name != "expiresAt"})
+    ours = {name: value for name, value in from_item(item).items() if name not in ("expiresAt", "movedAt")}
+    return Upload.model_validate(ours)

@@ -24,7 +24,8 @@ class LambdaScanStep:
         """Invoke it as an event: Lambda keeps the event and tries it three times."""
         version = {"versionId": version_id} if version_id else {}
         stored = {"key": quote_plus(key, safe="/"), **version}
-        record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": self._bucket}, "object": stored}}
+        told = {"bucket": {"name": self._bucket}, "object": stored}
+        record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": told}
         with translated("Lambda"):
             self._client.invoke(
                 FunctionName=self._function,

@@ -19,6 +19,7 @@ class AuditAct(StrEnum):
 
     UPLOAD_REQUESTED = "upload_requested"
     FILE_RECEIVED = "file_received"
+    FILE_NOT_RECEIVED = "file_not_received"
     FILE_ACCEPTED = "file_accepted"
     FILE_REJECTED = "file_rejected"
     LATE_OBJECT_IGNORED = "late_object_ignored"
@@ -26,6 +27,7 @@ class AuditAct(StrEnum):
     IMPORT_PLANNED = "import_planned"
     LOAD_ENDED = "load_ended"
     IMPORT_COMPLETED = "import_completed"
+    ATTEMPT_FAILED = "attempt_failed"
     IMPORT_FAILED = "import_failed"
     REFUSED_ROWS_DOWNLOADED = "refused_rows_downloaded"
 

@@ -108,6 +108,7 @@ FILE_PROBLEMS: dict[str, str] = {
         "The file holds other data before, between or behind its own, as when two files were put into one. Open it, "
         "save it again, and upload that."
     ),
+    "file_not_received": "No file has come in time. Start the upload again, and send the file at once.",
     "file_not_scanned": "The file has not been checked yet. Upload it again.",
     "file_infected": (
         "The malware scanner found “{threat}” in the file, so it was put away and nothing of it was read. Do not open "

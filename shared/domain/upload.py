@@ -35,6 +35,7 @@ class UploadState(StrEnum):
     ```
     awaiting_upload → scanning → queued → planning → importing → finishing → completed | completed_with_errors
     any of the first six → failed | cancelled
+    queued | planning | importing | finishing → queued, as the next attempt
     ```
     """
 
@@ -94,8 +95,14 @@ ALLOWED_MOVES: dict[UploadState, frozenset[UploadState]] = {
 }
 
 
-def states_before(state: UploadState) -> frozenset[UploadState]:
-    """The states from which a move to `state` is allowed."""
+TRIED_AGAIN_FROM = frozenset({UploadState.QUEUED, UploadState.PLANNING, UploadState.IMPORTING, UploadState.FINISHING})
+"""From where the next attempt is queued: a move that no late event can make, for it changes the attempt too."""
+
+
+def states_before(state: UploadState, *, next_attempt: bool = False) -> frozenset[UploadState]:
+    """The states from which a move to `state` is allowed, within an attempt or as the beginning of the next one."""
+    if next_attempt:
+        return TRIED_AGAIN_FROM if state is UploadState.QUEUED else frozenset()
     return frozenset(before for before, after in ALLOWED_MOVES.items() if state in after)
 
 

@@ -9,10 +9,21 @@ from typing import Any
 
 from shared.domain.problems import file_problem
 from shared.domain.upload import Failure, UploadOptions
-from shared.errors import UploadRejected
+from shared.errors import TransientError, UploadRejected
 
 INTERNAL_ERROR = "internal_error"
 """The code of a failure that the file is not to blame for."""
+
+PASSING = (
+    TransientError.__name__,
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+)
+"""What goes away by itself: a database that fails over takes a minute or two, and so do Lambda's own limits."""
+
+_IN_A_CHUNK = "States.ExceedToleratedFailureThreshold"
 
 _OUR_FAULT = (
     "The import stopped because of a fault on our side. What had gone in until then is counted and stays; uploading "
@@ -24,6 +35,17 @@ _REJECTED = re.compile(r"(?P<code>[a-z_0-9]+): (?P<message>.+)\Z", re.DOTALL)
 def too_many_errors(options: UploadOptions) -> UploadRejected:
     """The end of an import that `max_errors` stops."""
     return UploadRejected(file_problem("file_too_many_errors", limit=options.max_errors), code="file_too_many_errors")
+
+
+def passes(error: dict[str, Any], last_fault: str | None) -> bool:
+    """Whether what Step Functions caught, `{"Error": class name, …}`, may be gone when the import is tried again.
+
+    Of a chunk's error the Map state passes on only that there was one. `last_fault` is the class of the error that a
+    load ended with last: there is none where no load came so far as to say what was wrong.
+    """
+    if error.get("Error") == _IN_A_CHUNK:
+        return last_fault in (None, TransientError.__name__)
+    return error.get("Error") in PASSING
 
 
 def failure_of(error: dict[str, Any]) -> Failure:

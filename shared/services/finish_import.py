@@ -14,7 +14,7 @@ from shared.domain.headers import added_by_us, cells_of_the_file
 from shared.domain.refused import CODES_COLUMN, REASONS_COLUMN, ROW_COLUMN, RefusedRow, guard_formula
 from shared.domain.upload import Failure, Totals, Upload, UploadState
 from shared.errors import AccountingError
-from shared.services.failures import too_many_errors
+from shared.services.failures import INTERNAL_ERROR, too_many_errors
 from shared.services.ports import Clock, JobQueue, Objects, Records, Uploads
 from shared.services.quality_report import write_quality_report
 
@@ -74,6 +74,8 @@ def fail_import(
 ) -> Failure:
     """Leave an upload failed, with what had gone in until then counted, and free its slot. Harmless when repeated.
 
+    A job whose file is not to blame stays in the queue as a dead letter.
+
     Loads of other chunks may still be under way: the upload is closed first, so that what is counted stays true.
     """
     if not upload.state.ended:
@@ -93,7 +95,10 @@ def fail_import(
             quality_report_key=report,
             ended_at=clock(),
         )
-    queue.release(upload.upload_id)
+    if upload.failure is not None and upload.failure.code == INTERNAL_ERROR:
+        queue.bury(upload.upload_id, f"{INTERNAL_ERROR}, supportId {upload.failure.support_id}", clock())
+    else:
+        queue.release(upload.upload_id)
     return upload.failure or failure
 
 

@@ -33,19 +33,21 @@ def plan_import(
 ) -> PlanSummary:
     """Write the plan and the chunk list of an upload, save the profile that was asked for, and move on to importing.
 
-    Harmless when repeated: a profile that was saved before says what was decided then. Raises UploadRejected for a
-    file that cannot be imported, StateConflict for an upload that is not waiting for its plan.
+    Harmless when repeated: a profile that was saved before says what was decided then. The plan of an earlier attempt
+    holds: what that has loaded was cut and read by it, and a profile may say something else by now. Raises
+    UploadRejected for a file that cannot be imported, StateConflict for an upload that is not waiting for its plan.
     """
     summary = upload.plan
     if upload.state is not UploadState.IMPORTING or summary is None:
         started = AuditEvent(at=clock(), event=AuditAct.IMPORT_STARTED, correlation_id=upload.correlation_id)
         upload = uploads.move(upload, UploadState.PLANNING, started)
-        draft = make_plan(upload, objects, chunk_bytes, profiles.all(upload.tenant_id))
-        if upload.options.on_error == "abort" or upload.options.max_errors is not None:
-            draft = read_ahead(upload, draft, objects)
-        _write(draft, objects)
-        saved = _save_profile(upload, draft, profiles, clock)
-        summary = draft.summary.model_copy(update={"decisions": [*draft.summary.decisions, *saved]})
+        if summary is None:
+            draft = make_plan(upload, objects, chunk_bytes, profiles.all(upload.tenant_id))
+            if upload.options.on_error == "abort" or upload.options.max_errors is not None:
+                draft = read_ahead(upload, draft, objects)
+            _write(draft, objects)
+            saved = _save_profile(upload, draft, profiles, clock)
+            summary = draft.summary.model_copy(update={"decisions": [*draft.summary.decisions, *saved]})
         planned = AuditEvent(
             at=clock(),
             event=AuditAct.IMPORT_PLANNED,

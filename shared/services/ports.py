@@ -5,7 +5,7 @@ Every call may raise TransientError; what else it raises is said there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, Protocol, Typ
 
 from shared.domain.api_key import ApiKey
 from shared.domain.audit import AuditEvent
+from shared.domain.fair_queue import Round
 from shared.domain.job import Job
 from shared.domain.profile import Profile
 from shared.domain.upload import SourceObject, Totals, Upload, UploadState
@@ -49,17 +50,27 @@ class Uploads(Protocol):
         """Move an upload to a state, change fields, and add the audit event: all together or nothing.
 
         A repeated move changes nothing and returns the upload as it is. Raises StateConflict when the
-        present state does not allow the move.
+        present state does not allow the move, and when another attempt than the upload's has begun since. A change
+        of `attempt` makes it the beginning of the next one.
         """
 
     def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
         """The tenant's uploads, newest first."""
+
+    def unmoved(self, state: UploadState, since: datetime, limit: int) -> list[Upload]:
+        """The uploads of all tenants that are in this state, not an end, since then or longer; the longest first."""
 
     def add_progress(self, upload: Upload, chunk_index: int, totals: Totals) -> None:
         """Count a chunk's records, once: a chunk that was counted before changes nothing."""
 
     def progress(self, upload: Upload) -> Totals:
         """What has been counted so far; `records` as `add_progress` gave them."""
+
+    def note_fault(self, upload: Upload, fault: str) -> None:
+        """Remember the class of the error that a chunk's load ended with, in place of the last one."""
+
+    def last_fault(self, upload: Upload) -> str | None:
+        """The one that was noted last."""
 
 
 class Scanner(Protocol):
@@ -80,7 +91,7 @@ class Verdicts(Protocol):
 
 
 class ScanStep(Protocol):
-    """The scan of an uploaded object, for whatever else than S3's event asks for it."""
+    """The scan of an uploaded object, for whatever else than S3's event asks for it: a verdict, or the sweep."""
 
     def take(self, key: str, version_id: str | None) -> None:
         """Have it done, some time soon, at least once."""
@@ -141,27 +152,86 @@ class Claim(Enum):
     """What came of asking for a slot."""
 
     CLAIMED = "the job has a slot"
-    TAKEN = "the job is no longer waiting"
-    FULL = "no slot is free"
+    TAKEN = "this attempt of the job is no longer waiting"
+    OVERTAKEN = "another job took a slot since the slots were looked at"
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The slots as they were at one moment; `turn` counts the jobs that ever took one."""
+
+    held: int
+    round: Round
+    turn: int
+
+
+class JobPlace(Enum):
+    """Where a job is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DELAYED = "delayed"
+    DEAD = "dead"
+    ENDED = "ended"
 
 
 class JobQueue(Protocol):
     """The jobs that wait, and the slots of those that run."""
 
     def enqueue(self, job: Job) -> None:
-        """Put a job in the queue; one that was there before, waiting or not, is left alone."""
+        """Put a job in the queue, as the first attempt of those that a person asked for.
 
-    def waiting(self, limit: int) -> list[Job]:
-        """The next jobs, the most urgent first."""
+        One that is in the queue or runs is left alone, and so is one that ended or is dead, unless this is a later
+        attempt.
+        """
+
+    def get(self, job_id: str) -> tuple[Job, JobPlace] | None:
+        """A job and where it is now; None when there was never one of this id."""
+
+    def waiting(self) -> list[Job]:
+        """All that wait, a tenant's most urgent first."""
 
     def running(self) -> list[Job]:
         """The jobs that hold a slot."""
 
-    def claim(self, job: Job, slots: int) -> Claim:
-        """Take one of `slots` slots for a waiting job, in one step."""
+    def tenants(self) -> dict[str, str]:
+        """The tenants that may have waiting jobs: each that has, and some that no longer do.
+
+        Each with a mark that is another one after each of its jobs; marks sort by time.
+        """
+
+    def add_tenant(self, tenant_id: str) -> None:
+        """Have a tenant among `tenants`."""
+
+    def forget_tenant(self, tenant_id: str, mark: str) -> None:
+        """Have it no more among them, unless its mark is another by now."""
+
+    def heads(self, tenant_ids: Iterable[str], limit: int) -> list[Job]:
+        """The `limit` most urgent of the waiting jobs of each of these tenants."""
+
+    def slots(self) -> Slots:
+        """The slots as they are now."""
+
+    def claim(self, job: Job, seen: Slots) -> Claim:
+        """Take a slot for a waiting job, in one step, if the slots are still as they were `seen`, or freer."""
 
     def release(self, job_id: str) -> None:
-        """End a job and free its slot; harmless when repeated."""
+        """End a job, wherever it is, and free its slot; harmless when repeated."""
+
+    def delay(self, job: Job, due: datetime, error: str) -> None:
+        """Free the slot of a running attempt, and let the next one wait until it is `due`; harmless when repeated."""
+
+    def delayed(self, until: datetime) -> list[Job]:
+        """The jobs that were due by then."""
+
+    def wake(self, job: Job) -> None:
+        """Put a delayed job among those that wait; harmless when repeated."""
+
+    def bury(self, job_id: str, error: str, at: datetime) -> None:
+        """Free a job's slot and keep it among the dead ones for people to look at; harmless when repeated."""
+
+    def dead(self) -> list[Job]:
+        """The jobs that nobody has retried or ended since they died, up to a thousand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
-from shared.domain.job import Job
+from shared.domain.job import job_of
 from shared.domain.problems import file_problem
 from shared.domain.upload import Failure, MalwareScan, SourceObject, Upload, UploadState
 from shared.domain.verdict import Verdict
@@ -21,7 +21,7 @@ from shared.services.ports import AuditLog, Clock, JobQueue, Objects, Scanner, U
 from shared.settings import Settings
 
 _HEAD_BYTES = 65_536
-_PATIENCE = timedelta(hours=2)
+_PATIENCE = timedelta(minutes=30)
 """How long after the file came a verdict may be in coming; it takes a minute or two."""
 
 _WRONG_CONTENT = {"csv": "file_not_text", "json": "file_not_json", "excel": "file_not_workbook"}
@@ -61,7 +61,7 @@ def scan_upload(
     if upload is None or upload.object_key != key:
         return ScanOutcome.IGNORED
     if upload.state is UploadState.QUEUED:
-        queue.enqueue(_job(upload))  # the first delivery may have died between the move and this
+        queue.enqueue(job_of(upload))  # the first delivery may have died between the move and this
         return _note_if_other(upload, version_id, audit, clock)
     if upload.state not in (UploadState.AWAITING_UPLOAD, UploadState.SCANNING):
         if upload.source and any(objects.keys(object_keys.quarantine(key))):
@@ -115,7 +115,7 @@ def _decide(
     told = {"versionId": source.version_id, "etag": source.etag, **_told(scan)}
     accepted = _event(upload, AuditAct.FILE_ACCEPTED, clock, **told)
     upload = uploads.move(upload, UploadState.QUEUED, accepted, malware_scan=scan)
-    queue.enqueue(_job(upload))
+    queue.enqueue(job_of(upload))
     return ScanOutcome.ACCEPTED
 
 
@@ -197,17 +197,6 @@ def _note_if_other(upload: Upload, version_id: str | None, audit: AuditLog, cloc
         event = _event(upload, AuditAct.LATE_OBJECT_IGNORED, clock, versionId=version_id)
         audit.add(upload.tenant_id, upload.upload_id, event)
     return ScanOutcome.IGNORED
-
-
-def _job(upload: Upload) -> Job:
-    return Job(
-        job_id=upload.upload_id,
-        tenant_id=upload.tenant_id,
-        correlation_id=upload.correlation_id,
-        priority=upload.options.priority,
-        created_at=upload.created_at,
-        attempt=upload.attempt,
-    )
 
 
 def _event(upload: Upload, act: AuditAct, clock: Clock, **details: object) -> AuditEvent:

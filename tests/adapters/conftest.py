@@ -51,7 +51,7 @@ def uploads(cloud: Cloud, table: Callable[..., str]) -> DynamoUploads:
     """The uploads and their audit, in tables of the test's own."""
     return DynamoUploads(
         cloud.dynamodb,
-        uploads_table=table("tenantId", "uploadId", byCreation=("tenantId", "createdAt")),
+        uploads_table=table("tenantId", "uploadId", byCreation=("tenantId", "createdAt"), byState=("state", "movedAt")),
         audit_table=table("uploadKey", "eventId"),
         retention_days=90,
     )

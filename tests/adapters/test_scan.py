@@ -89,7 +89,7 @@ def test_an_accepted_file_is_queued_once(
     _, upload = scan(b"a,b\n1,2\n", dies)
     assert upload.state is UploadState.QUEUED
     assert upload.source is not None
-    assert [job.job_id for job in queue.waiting(10)] == [upload.upload_id]
+    assert [job.job_id for job in queue.waiting()] == [upload.upload_id]
 
 
 @pytest.mark.parametrize("dies", [("objects", "copy"), ("uploads", "move"), ("objects", "delete")])
@@ -129,6 +129,6 @@ def test_a_version_that_comes_during_the_scan_is_too_late(
     assert after is not None
     assert after.source is not None
     assert (after.state, after.source.version_id) == (UploadState.FAILED, versions[0])
-    assert queue.waiting(10) == []
+    assert queue.waiting() == []
     acts = [event.event for event in uploads.events(upload.tenant_id, upload.upload_id, 20, None).items]
     assert acts.count(AuditAct.LATE_OBJECT_IGNORED) == 1

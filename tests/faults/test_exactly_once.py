@@ -162,8 +162,24 @@ def test_an_object_overwritten_after_the_scan_is_not_what_is_imported(
     assert "late_object_ignored" in acts
 
 
+def dead_letter(aws: Any, upload_id: str) -> str:
+    """The last error of an upload's job as an operator finds it; empty where the job is not dead."""
+    items = aws("dynamodb").query(
+        TableName=jobs_table(aws),
+        IndexName="byQueue",
+        KeyConditionExpression="queueState = :dead",
+        ExpressionAttributeValues={":dead": {"S": "dead"}},
+    )["Items"]
+    return next((item["lastError"]["S"] for item in items if item["jobId"]["S"] == upload_id), "")
+
+
+def jobs_table(aws: Any) -> str:
+    [name] = [name for name in aws("dynamodb").list_tables()["TableNames"] if "Jobs" in name]
+    return str(name)
+
+
 def test_a_fault_of_ours_is_visible_and_frees_the_slot(
-    person: Person, query: Query, logs: Callable[[str], str]
+    person: Person, aws: Any, query: Query, logs: Callable[[str], str]
 ) -> None:
     """When the retries are used up the upload fails with a sentence and a supportId, and the next one goes on."""
     query("ALTER TABLE production_records RENAME TO records_out_of_reach")
@@ -173,6 +189,8 @@ def test_a_fault_of_ours_is_visible_and_frees_the_slot(
         query("ALTER TABLE records_out_of_reach RENAME TO production_records")
     assert (upload["status"], upload["failure"]["code"]) == ("failed", "internal_error")
     assert upload["totals"]["imported"] == 0
+    wait_for(lambda: dead_letter(aws, upload["uploadId"]), "its job is a dead letter")
+    assert upload["failure"]["supportId"] in dead_letter(aws, upload["uploadId"])
     wait_for(lambda: upload["failure"]["supportId"] in logs("fail_import"), "the supportId is in the log")
     assert outcome(person.import_file(csv_bytes(rows(5)))) == (5, 5, 0, 0)
 
@@ -191,3 +209,68 @@ def test_an_execution_stopped_by_hand_is_swept_up(
     upload = person.client.wait(upload_id, timeout=30)["upload"]
     assert upload["status"] == "failed"
     assert outcome(person.import_file(csv_bytes(rows(5)), work_unit_id=f"{person.work_unit}-2")) == (5, 5, 0, 0)
+
+
+def test_an_outage_that_outlasts_the_retries_is_followed_by_another_attempt(
+    person: Person, stack: dict[str, Any], aws: Any, query: Query, invoke: Invoke, hold_key: Callable[..., Any]
+) -> None:
+    """The slot is free meanwhile, what was loaded stays, the rest is loaded, and a late step of before does nothing."""
+    table = rows(3000)
+    with hold_key(person, table[-1]):
+        upload_id = person.send(csv_bytes(table))
+        wait_for(lambda: ledger_and_table(query, upload_id)[0] > 0, "a chunk is in")
+        wait_for(lambda: waiting(query, "COPY"), "another one waits in mid-COPY")
+        arn = stack["stateMachineArn"].replace(":stateMachine:", ":execution:") + f":{upload_id}"
+        aws("stepfunctions").stop_execution(executionArn=arn)
+        first = {"tenantId": person.tenant, "uploadId": upload_id, "correlationId": "c", "attempt": 1}
+        failed = first | {"error": {"Error": "TransientError", "Cause": "{}"}}
+        assert json.loads(invoke("fail_import", failed)["Payload"].read())["error"] == "TriedAgainLater"
+        upload = person.client.status(upload_id)["upload"]
+        assert (upload["status"], upload["stage"]) == ("pending", "queued")
+        assert json.loads(invoke("finish_import", first)["Payload"].read())["errorType"] == "StateConflict"
+    wait_for(lambda: goes_on(person, invoke, upload_id), "the next attempt begins", seconds=30)
+    upload = person.client.wait(upload_id, timeout=60)["upload"]
+    assert (upload["status"], outcome(upload)) == ("completed", (3000, 3000, 0, 0))
+    assert ledger_and_table(query, upload_id) == (3000, 3000)
+    executions = aws("stepfunctions").list_executions(stateMachineArn=stack["stateMachineArn"])["executions"]
+    names = [entry["name"] for entry in executions if entry["name"].startswith(upload_id)]
+    assert sorted(names) == [upload_id, f"{upload_id}-2"]
+    acts = [event["event"] for event in person.client.audit(upload_id, limit=100)["events"]]
+    assert acts.count("attempt_failed") == 1
+
+
+def goes_on(person: Person, invoke: Invoke, upload_id: str) -> bool:
+    """Let the sweep look whether an upload's job is due; whether the upload has left the queue."""
+    assert "FunctionError" not in invoke("dispatch_job", {"source": "aws.events"})
+    return bool(person.client.status(upload_id)["upload"]["stage"] != "queued")
+
+
+def test_a_file_whose_event_was_lost_is_found_by_the_sweep(
+    person: Person, aws: Any, query: Query, invoke: Invoke, logs: Callable[[str], str]
+) -> None:
+    """It lies there, nobody has told: after a few minutes the sweep has it scanned, and it goes in."""
+    table = next(name for name in aws("dynamodb").list_tables()["TableNames"] if "Uploads" in name)
+    path = person.file(csv_bytes(rows(20)))
+    started = person.client.start_upload(path, work_unit_id=person.work_unit)
+    upload_id = started["uploadId"]
+    key = {"tenantId": {"S": person.tenant}, "uploadId": {"S": upload_id}}
+    elsewhere, there = {"S": "not-here-yet"}, {"S": f"incoming/{person.tenant}/{upload_id}/source.csv"}
+    aws("dynamodb").update_item(
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET objectKey = :elsewhere",
+        ExpressionAttributeValues={":elsewhere": elsewhere},
+    )
+    person.client.send_file(started, path)
+    wait_for(lambda: there["S"] in logs("scan_upload"), "the event has come and found no upload of its key")
+    aws("dynamodb").update_item(
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET objectKey = :there, movedAt = :longAgo",
+        ExpressionAttributeValues={":there": there, ":longAgo": {"S": "2026-01-01T00:00:00.000000+00:00"}},
+    )
+    answer = invoke("sweep_uploads", {"source": "aws.events"})
+    assert upload_id in json.loads(answer["Payload"].read())
+    upload = person.client.wait(upload_id, timeout=60)["upload"]
+    assert (upload["status"], outcome(upload)) == ("completed", (20, 20, 0, 0))
+    assert ledger_and_table(query, upload_id) == (20, 20)

@@ -87,6 +87,27 @@ def test_tables_have_the_keys_that_the_code_writes(templates: Templates, table: 
     assert [key["AttributeName"] for key in properties["KeySchema"]] == keys
 
 
+def test_the_queue_is_listed_by_state_and_order(templates: Templates) -> None:
+    """Whole jobs, in the order in which they are started, are due or died."""
+    tables = templates.of_type("AWS::DynamoDB::GlobalTable")
+    [jobs] = [table for name, table in tables.items() if name.startswith("TablesJobs")]
+    [index] = jobs["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "byQueue"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["queueState", "queueOrder"]
+    assert index["Projection"] == {"ProjectionType": "ALL"}
+
+
+def test_uploads_are_listed_by_state_and_since_when(templates: Templates) -> None:
+    """For the sweep: by an attribute that only uploads have that have not ended."""
+    tables = templates.of_type("AWS::DynamoDB::GlobalTable")
+    [uploads] = [table for name, table in tables.items() if name.startswith("TablesUploads")]
+    keys = {
+        index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
+        for index in uploads["GlobalSecondaryIndexes"]
+    }
+    assert keys == {"byCreation": ["tenantId", "createdAt"], "byState": ["state", "movedAt"]}
+
+
 def test_postgres_cannot_be_reached_from_outside(templates: Templates) -> None:
     """Neither instance, subnets nor security groups let anything in but the functions of the system."""
     assert templates.only("AWS::RDS::DBInstance")["PubliclyAccessible"] is False

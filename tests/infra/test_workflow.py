@@ -9,6 +9,7 @@ from infra.manifest import FunctionSpec
 from shared import errors
 from shared.domain import object_keys
 from shared.domain.plan import FEW_CHUNKS, Chunk
+from shared.services.failures import PASSING
 from tests.infra.templates import Templates
 
 _STEPS = {"Plan": "plan_import", "Finish": "finish_import", "Fail": "fail_import"}
@@ -64,6 +65,18 @@ def test_a_database_that_fails_over_is_waited_for(definition: dict[str, Any]) ->
         assert 120 <= sum(limits) / 2 <= 300, name
 
 
+def test_each_step_is_told_its_attempt(definition: dict[str, Any]) -> None:
+    """So that what comes late from an earlier one can be told from what belongs to this one."""
+    for name in _STEPS:
+        assert definition["States"][name]["Parameters"]["Payload"]["attempt.$"] == "$.attempt", name
+
+
+def test_what_may_pass_is_what_the_failure_step_takes_for_passing(definition: dict[str, Any]) -> None:
+    """Each task is tried again on just these, and behind that the whole import is."""
+    for name, task in _tasks(definition).items():
+        assert task["Retry"][1]["ErrorEquals"] == list(PASSING), name
+
+
 def test_errors_that_are_never_retried_exist(definition: dict[str, Any]) -> None:
     """Step Functions matches on class names, so each must be one of ours, and the transient one not among them."""
     names = {error for task in _tasks(definition).values() for error in task["Retry"][0]["ErrorEquals"]}
@@ -102,7 +115,7 @@ def test_chunks_are_loaded_from_the_list_in_the_bucket(templates: Templates, def
     assert each["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
     assert each["ItemReader"]["Parameters"] == {"Bucket": f"<{bucket}>", "Key.$": "$.plan.chunksKey"}
     assert each["MaxConcurrency"] == 8
-    assert each["ItemSelector"].keys() == {"tenantId.$", "uploadId.$", "correlationId.$", "chunk.$"}
+    assert each["ItemSelector"].keys() == {"tenantId.$", "uploadId.$", "correlationId.$", "attempt.$", "chunk.$"}
     assert each["ResultPath"] is None
     assert each["ItemProcessor"]["States"]["LoadChunk"]["OutputPath"] is None
 
@@ -147,8 +160,8 @@ def test_the_queue_wakes_the_dispatcher(templates: Templates) -> None:
     assert templates.text(mapping["EventSourceArn"]).startswith("<TablesJobs")
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     [sweep] = [rule for rule in templates.of_type("AWS::Events::Rule").values() if "ScheduleExpression" in rule]
-    assert sweep["ScheduleExpression"] == "rate(5 minutes)"
-    assert templates.module_of(sweep["Targets"][0]["Arn"]) == "dispatch_job"
+    assert sweep["ScheduleExpression"] == "rate(1 minute)"
+    assert {templates.module_of(target["Arn"]) for target in sweep["Targets"]} == {"dispatch_job", "sweep_uploads"}
 
 
 def test_the_api_has_the_manifests_routes(templates: Templates, manifest: dict[str, FunctionSpec]) -> None:

@@ -164,18 +164,20 @@ def test_one_correlation_id_leads_from_the_request_to_the_ledger(
 
 
 def test_records_by_outcome_seconds_by_stage_and_the_queue_are_measured(
-    person: Person, logs: Callable[[str], str]
+    person: Person, logs: Callable[[str], str], invoke: Callable[..., Any]
 ) -> None:
-    """In CloudWatch's embedded metric format, with the function as dimension."""
+    """In CloudWatch's embedded metric format, with the function as dimension; the queue with each sweep."""
     table = rows(10)
     table[0][3] = "x"
     upload = person.import_file(csv_bytes([*table, *rows(1, start=5)]))
     metrics = [json.loads(line) for line in logs("finish_import").splitlines() if line.startswith('{"_aws"')]
-    [measured] = [m for m in metrics if (m["RecordsImported"], m["RecordsDuplicate"]) == ([9], [1])][-1:]
+    [measured] = [m for m in metrics if (m.get("RecordsImported"), m.get("RecordsDuplicate")) == ([9], [1])][-1:]
     assert (measured["RecordsRefused"], measured["service"]) == ([1], "finish_import")
     assert measured["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Linefeed"
     assert '"Seconds"' in logs("load_chunk")
-    assert '"QueueDepth"' in logs("dispatch_job")
+    assert "FunctionError" not in invoke("dispatch_job", {"source": "aws.events"})
+    gauges = [json.loads(line) for line in logs("dispatch_job").splitlines() if '"QueueDepth"' in line]
+    assert gauges[-1].keys() >= {"QueueDepth", "DeadJobs"}
     assert upload["uploadId"] in logs("load_chunk")
 
 
