@@ -6,7 +6,7 @@ NEXTAUTH := tests/nextauth/node_modules/.package-lock.json
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo up test bench lint synth audit lock clean
+.PHONY: help setup demo up test faults bench lint synth audit lock clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,6 +27,9 @@ up: .venv/.ready ## Keep the system running until Ctrl-C
 
 test: setup lint synth ## Everything that must hold
 	$(RUN) -m pytest
+
+faults: setup ## Import while everything fails, 200 seeded runs; FAULT_SEED='17 42' does those again
+	$(RUN) -m pytest tests/faults -m "full or not full"
 
 bench: .venv/.ready ## Measure the engine and the system against Postgres' COPY
 	$(RUN) -m bench

@@ -110,6 +110,10 @@ def planned(path: Path, chunk_bytes: int) -> Job:
     return Job(path, upload, draft.plan, tuple(draft.chunks))
 
 
+_SECONDS = 280
+"""What a worker has for a chunk."""
+
+
 def load(address: DatabaseAddress, job: Job, chunk: Chunk) -> Totals:
     """Load one chunk as a worker does."""
     return load_chunk(
@@ -119,6 +123,7 @@ def load(address: DatabaseAddress, job: Job, chunk: Chunk) -> Totals:
         uploads=cast("Uploads", NoProgress()),
         objects=cast("Objects", FileOnDisk(job.path)),
         records=_records(address),
+        seconds_left=lambda: _SECONDS,
     )
 
 

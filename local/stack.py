@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -60,7 +60,8 @@ class StackOptions:
     """What somebody may choose for a local stack. A port of 0 takes a free one.
 
     `postgres_dsn` names a Postgres to use instead of the embedded one; `overrides` are settings by their name in
-    capitals. With `enforce_roles` each function may do what its own role allows, and no more.
+    capitals. `functions_endpoint` is where functions reach AWS' endpoint when something stands between them, which the
+    tests of faults put there. With `enforce_roles` each function may do what its own role allows, and no more.
     """
 
     folder: Path = STATE_FOLDER
@@ -68,12 +69,13 @@ class StackOptions:
     api_port: int = 0
     aws_port: int = 0
     postgres_dsn: str | None = None
+    functions_endpoint: str | None = None
     overrides: Mapping[str, str] | None = None
     enforce_roles: bool = False
 
     @classmethod
     def from_environment(cls, folder: Path = STATE_FOLDER, *, enforce_roles: bool = False) -> StackOptions:
-        """Read AWS_REGION, LINEFEED_API_PORT, LINEFEED_AWS_PORT, LINEFEED_POSTGRES_DSN and the fields of Settings."""
+        """Read AWS_REGION, the fields of Settings, and LINEFEED_ with API_PORT, AWS_PORT, POSTGRES_DSN and so on."""
         names = (field.upper() for field in Settings.model_fields)
         given = {name: os.environ[name] for name in names if name in os.environ}
         return cls(
@@ -82,6 +84,7 @@ class StackOptions:
             api_port=int(os.environ.get("LINEFEED_API_PORT", "0")),
             aws_port=int(os.environ.get("LINEFEED_AWS_PORT", "0")),
             postgres_dsn=os.environ.get("LINEFEED_POSTGRES_DSN"),
+            functions_endpoint=os.environ.get("LINEFEED_FUNCTIONS_ENDPOINT"),
             enforce_roles=enforce_roles,
             overrides=given | scanner_settings(given),
         )
@@ -132,7 +135,7 @@ class LocalStack:
             database, outside = postgres.result()
             stacks = synthesis.result()
         platform = Platform(self._options.region, ACCOUNT, aws.endpoint, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
-        host = self._start_host(platform)
+        host = self._start_host(replace(platform, endpoint_url=self._options.functions_endpoint or aws.endpoint))
         client = AwsClients(platform)
         world = World(
             platform=platform,

@@ -73,3 +73,10 @@ class AccountingError(LinefeedError):
 
 class TransientError(LinefeedError):
     """Something outside failed that may work the next time (network, throttling, a lock). Retried."""
+
+
+class OutOfTime(TransientError):
+    """Work that was stopped, and undone, before its time was over.
+
+    Retried as faults of ours are, and not as long as passing trouble: the next attempt has no more time than this one.
+    """

@@ -17,13 +17,15 @@ from shared.observability import instrumented, logger
 from shared.services.import_task import ImportTask
 from shared.services.load_chunk import load_chunk
 
+_MARGIN_SECONDS = 20
+"""Of the function's timeout, left over for undoing and for telling of it: what is killed says nothing."""
+
 gc.freeze()  # what was imported stays: the collector need not go through it again with every chunk
 
 
 @instrumented(correlation_id_path="correlationId")
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Load the chunk that the Map state hands out; it answers nothing, for the ledger is what counts."""
-    del context
     task = ImportTask.model_validate(event)
     if task.chunk is None:
         raise ValueError("the event has no chunk")
@@ -37,9 +39,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
             uploads=wiring.uploads(),
             objects=wiring.objects(),
             records=wiring.records(),
+            seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS,
         )
     except Exception as error:
-        wiring.uploads().note_fault(upload, type(error).__name__)  # the Map state would not pass it on
+        wiring.uploads().note_fault(upload, type(error).__name__)  # a distributed Map would not pass it on
         raise
     logger.info("chunk loaded", **totals.model_dump())
 

@@ -15,20 +15,27 @@ from shared.adapters.secrets import forget_secrets, read_secret
 from shared.errors import TransientError
 from shared.settings import Settings
 
+APPLICATION_NAME = "linefeed"
+"""By which the sessions of our functions are known in `pg_stat_activity`."""
+
 _SOCKET_SECONDS = 60
 """Of silence, after which the other side is taken for dead; longer than any lock is waited for."""
 
 _LOCK_TIMEOUT = "20s"
 """A load that waits longer for another's lock gives up and is tried again: its Lambda has better things to do."""
 
+_TRANSACTION_SECONDS = 300.0
+"""Nobody who opened a transaction can still wait for its end after so long: the functions that do have no more time."""
+
 _WORK_MEMORY = "64MB"
 """For sorting and hashing the keys of a chunk, instead of the 4 MB with which it would be done on the disk."""
 
-_TRANSIENT_STATES = ("08", "25P03", "40001", "40003", "53", "55", "57", "58")
-"""How the SQLSTATEs begin of broken connections, idle timeouts, serialization, resources, locks, operators, systems.
+_TRANSIENT_STATES = ("08", "25P03", "25P04", "40001", "40003", "53", "55", "57", "58")
+"""How the SQLSTATEs begin of broken connections, timeouts, serialization, resources, locks, operators, systems.
 
 A deadlock (40P01) is left to the caller, who knows another way."""
 
+_LOCK_NOT_AVAILABLE = "55P03"
 _WRONG_PASSWORD = "28P01"  # noqa: S105 (the SQLSTATE)
 
 
@@ -70,13 +77,19 @@ def connect(address: DatabaseAddress) -> pg8000.native.Connection:
             unix_sock=socket,
             ssl_context=ssl.create_default_context() if address.tls else None,
             timeout=None if socket else _SOCKET_SECONDS,
-            application_name="linefeed",
+            application_name=APPLICATION_NAME,
         )
 
 
 def sqlstate(error: DatabaseError) -> str:
     """The five characters that Postgres names an error by (PostgreSQL documentation, appendix A)."""
     return str(error.args[0].get("C", "")) if error.args and isinstance(error.args[0], dict) else ""
+
+
+def locked_out(error: TransientError) -> bool:
+    """True when a transaction gave up because of a lock that another one did not let go."""
+    cause = error.__cause__
+    return isinstance(cause, DatabaseError) and sqlstate(cause) == _LOCK_NOT_AVAILABLE
 
 
 class Postgres:
@@ -87,13 +100,14 @@ class Postgres:
         self._connection: pg8000.native.Connection | None = None
 
     @contextmanager
-    def transaction(self) -> Iterator[pg8000.native.Connection]:
+    def transaction(self, seconds: float = _TRANSACTION_SECONDS) -> Iterator[pg8000.native.Connection]:
         """A transaction that commits when the block ends, and leaves nothing when it ends by an exception.
 
-        Raises TransientError for what may work the next time, and pg8000's DatabaseError for the rest.
+        After `seconds` Postgres ends it, and the session with it. Raises TransientError then and for what else may
+        work the next time, and pg8000's DatabaseError for the rest.
         """
         with _translated():
-            connection = self._begin()
+            connection = self._begin(seconds)
             try:
                 yield connection
                 connection.run("COMMIT")
@@ -101,14 +115,14 @@ class Postgres:
                 self._roll_back(connection)
                 raise
 
-    def _begin(self) -> pg8000.native.Connection:
+    def _begin(self, seconds: float) -> pg8000.native.Connection:
         """Start a transaction; a kept connection may have been cut while it idled, so it gets a second chance."""
         if self._connection is not None:
             with suppress(DatabaseError, InterfaceError, OSError):
-                return self._start(self._connection)
+                return self._start(self._connection, seconds)
             self._connection = None
         self._connection = self._connect()
-        return self._start(self._connection)
+        return self._start(self._connection, seconds)
 
     def _connect(self) -> pg8000.native.Connection:
         """A new connection; where the password is refused, with the one that the secret has now."""
@@ -120,9 +134,15 @@ class Postgres:
             forget_secrets()
             return connect(self._address())
 
-    def _start(self, connection: pg8000.native.Connection) -> pg8000.native.Connection:
+    def _start(self, connection: pg8000.native.Connection, seconds: float) -> pg8000.native.Connection:
+        settings = {
+            "application_name": APPLICATION_NAME,  # of a connection through a proxy, the proxy's would be seen
+            "lock_timeout": _LOCK_TIMEOUT,
+            "transaction_timeout": f"{max(1, round(seconds * 1000))}ms",  # 0 would be none at all
+            "work_mem": _WORK_MEMORY,
+        }
         connection.run("BEGIN")
-        connection.run(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; SET LOCAL work_mem = '{_WORK_MEMORY}'")
+        connection.run("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items()))
         return connection
 
     def _roll_back(self, connection: pg8000.native.Connection) -> None:

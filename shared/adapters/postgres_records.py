@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pg8000.native
 import polars as pl
 from pg8000.exceptions import DatabaseError
 
-from shared.adapters.postgres import Postgres, sqlstate
+from shared.adapters.frozen_sessions import end_sessions, silent_sessions
+from shared.adapters.postgres import Postgres, locked_out, sqlstate
 from shared.adapters.record_table import CONTENT_COLUMNS, KEY, TABLE, copy_into, copy_text, write_text
 from shared.domain.upload import Totals
 from shared.errors import StateConflict, TransientError
@@ -21,6 +22,8 @@ _COLLISIONS = frozenset({"23505", "40P01"})
 
 _ATTEMPTS = 5
 _KEY_COLUMNS = ("source_row", *KEY[2:])
+
+Done = TypeVar("Done")
 
 Way = Callable[[pg8000.native.Connection, ChunkLoad], int]
 """Puts a chunk's rows in, and returns how many were new."""
@@ -41,6 +44,9 @@ class PostgresRecords:
         table or within the chunk. Then, in a new transaction, the chunk's keys are looked up first and only the new
         rows are copied. Where other loads keep writing the same keys, a staging table lets Postgres settle it.
         """
+        return self._past_frozen(lambda: self._load_somehow(load))
+
+    def _load_somehow(self, load: ChunkLoad) -> Totals:
         ways = self._ways(load)
         for attempt in range(_ATTEMPTS):
             try:
@@ -78,6 +84,9 @@ class PostgresRecords:
 
         What had to be remembered while it ran is forgotten.
         """
+        return self._past_frozen(lambda: self._close(tenant_id, upload_id))
+
+    def _close(self, tenant_id: str, upload_id: str) -> LedgerSum:
         with self._postgres.transaction() as connection:
             connection.run(self._sql["lock_upload"], upload_id=upload_id)
             connection.run(self._sql["close_upload"], tenant_id=tenant_id, upload_id=upload_id)
@@ -85,8 +94,26 @@ class PostgresRecords:
             connection.run(self._sql["forget_contents"], tenant_id=tenant_id, upload_id=upload_id)
             return self._sum(connection, tenant_id, upload_id)
 
+    def _past_frozen(self, work: Callable[[], Done]) -> Done:
+        """Do what waits for the locks of others; where a frozen worker holds one, its session is ended.
+
+        A session counts as frozen when nothing has come from it for as long as a lock is waited for.
+        """
+        try:
+            return work()
+        except TransientError as error:
+            if not locked_out(error):
+                raise
+        suspects = silent_sessions(self._postgres)
+        try:
+            return work()
+        except TransientError as error:
+            if not locked_out(error) or not end_sessions(self._postgres, suspects & silent_sessions(self._postgres)):
+                raise
+        return work()
+
     def _load(self, load: ChunkLoad, way: Way) -> Totals:
-        with self._postgres.transaction() as connection:
+        with self._postgres.transaction(load.seconds_left()) as connection:
             self._enter(connection, load)
             connection.run(self._sql["claim_chunk"], **_identity(load), correlation_id=load.correlation_id)
             if connection.row_count == 1:

@@ -21,7 +21,9 @@ PASSING = (
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
 )
-"""What goes away by itself: a database that fails over takes a minute or two, and so do Lambda's own limits."""
+"""What goes away by itself: a database that fails over takes a minute or two, and so do Lambda's own limits.
+
+`OutOfTime` is not among them: a chunk that is too much for its function fails after five more attempts, as bugs do."""
 
 _IN_A_CHUNK = "States.ExceedToleratedFailureThreshold"
 

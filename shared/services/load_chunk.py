@@ -14,10 +14,10 @@ from shared.domain import object_keys
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.quality import Quality
 from shared.domain.upload import Totals, Upload
-from shared.errors import AccountingError
+from shared.errors import AccountingError, OutOfTime, TransientError
 from shared.formats.blocks import read_blocks
 from shared.formats.tables import read_table
-from shared.services.ports import ChunkCount, ChunkLoad, Objects, Records, Uploads
+from shared.services.ports import ChunkCount, ChunkLoad, Objects, Records, SecondsLeft, Uploads
 from shared.services.quality_report import keep_quality
 
 if TYPE_CHECKING:
@@ -28,26 +28,47 @@ _LEAST_BATCH_BYTES = 1 << 20
 
 
 def load_chunk(
-    upload: Upload, chunk: Chunk, reader: TableReader, *, uploads: Uploads, objects: Objects, records: Records
+    upload: Upload,
+    chunk: Chunk,
+    reader: TableReader,
+    *,
+    uploads: Uploads,
+    objects: Objects,
+    records: Records,
+    seconds_left: SecondsLeft,
 ) -> Totals:
     """Load one chunk and count it; harmless when repeated, also at the same time. Memory is bounded by the chunk.
 
     `reader` reads the upload's tables; it is made once for all of its chunks.
 
-    Raises AccountingError when the chunk does not hold the records that planning counted, and when the plan is not
-    that of the upload and of the version that was scanned.
+    When no seconds are left the chunk is rolled back: only whole chunks are ever in, and the next attempt loads it.
+
+    Raises OutOfTime then, and AccountingError when the chunk does not hold the records that planning counted, and
+    when the plan is not that of the upload and of the version that was scanned.
     """
     plan = reader.plan
     if (plan.tenant_id, plan.upload_id, plan.source) != (upload.tenant_id, upload.upload_id, upload.source):
         raise AccountingError("The plan is not that of the file that was scanned.")
     totals = records.loaded(upload.tenant_id, upload.upload_id, chunk.index)
     if totals is None:
-        totals = records.load(_load(upload, chunk, reader, objects))
+        totals = _load_in_time(_load(upload, chunk, reader, objects, seconds_left), records)
     uploads.add_progress(upload, chunk.index, totals)
     return totals
 
 
-def _load(upload: Upload, chunk: Chunk, reader: TableReader, objects: Objects) -> ChunkLoad:
+def _load_in_time(load: ChunkLoad, records: Records) -> Totals:
+    """Load it; a failure for want of time is told from others, since a second attempt has no more of it."""
+    try:
+        return records.load(load)
+    except TransientError as error:
+        if load.seconds_left() > 0:
+            raise
+        raise OutOfTime(
+            f"Chunk {load.chunk_index} was not loaded in the time that there is; nothing of it is in"
+        ) from error
+
+
+def _load(upload: Upload, chunk: Chunk, reader: TableReader, objects: Objects, seconds_left: SecondsLeft) -> ChunkLoad:
     plan, options = reader.plan, reader.plan.options
     return ChunkLoad(
         tenant_id=plan.tenant_id,
@@ -55,7 +76,8 @@ def _load(upload: Upload, chunk: Chunk, reader: TableReader, objects: Objects) -
         upload_id=plan.upload_id,
         chunk_index=chunk.index,
         correlation_id=upload.correlation_id,
-        rows=LoadedChunk(chunk, reader, objects),
+        rows=LoadedChunk(chunk, reader, objects, seconds_left),
+        seconds_left=seconds_left,
         deduplicate=options.deduplicate,
         identity=options.identity or "key",
         dry_run=options.dry_run,
@@ -65,8 +87,9 @@ def _load(upload: Upload, chunk: Chunk, reader: TableReader, objects: Objects) -
 class LoadedChunk:
     """The port `ChunkRows`: the rows of a chunk, read while they are taken and kept for being taken again."""
 
-    def __init__(self, chunk: Chunk, reader: TableReader, objects: Objects) -> None:
+    def __init__(self, chunk: Chunk, reader: TableReader, objects: Objects, seconds_left: SecondsLeft) -> None:
         self._chunk = chunk
+        self._seconds_left = seconds_left
         self._plan = reader.plan
         self._objects = objects
         self._reading = _one_ahead(self._read_all(reader))
@@ -74,10 +97,12 @@ class LoadedChunk:
         self._quality = Quality()
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """The accepted rows."""
+        """The accepted rows; raises OutOfTime when no seconds are left for more of them."""
         for read in self._read:
             yield read.texts
         for read in self._reading:
+            if self._seconds_left() <= 0:
+                raise OutOfTime(f"Chunk {self._chunk.index} was not read in the time that there is")
             self._read.append(read)
             yield read.texts
 

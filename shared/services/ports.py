@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 """The present, in UTC."""
 
+SecondsLeft = Callable[[], float]
+"""How long the work under way may still take; it must have stopped by itself when nothing is left."""
+
 Item = TypeVar("Item")
 
 
@@ -356,6 +359,7 @@ class ChunkLoad:
     chunk_index: int
     correlation_id: str
     rows: ChunkRows
+    seconds_left: SecondsLeft
     deduplicate: bool
     identity: Literal["key", "occurrence"] = "key"
     dry_run: bool = False
@@ -376,7 +380,7 @@ class Records(Protocol):
         """Put a chunk's rows and its ledger row in, in one transaction.
 
         A chunk that is in already changes nothing and gives the totals of its first time. Raises StateConflict
-        for an upload that was closed.
+        for an upload that was closed, and TransientError, with nothing in, when its seconds are over.
         """
 
     def loaded(self, tenant_id: str, upload_id: str, chunk_index: int) -> Totals | None:

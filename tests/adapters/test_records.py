@@ -17,7 +17,7 @@ from shared.adapters.postgres import DatabaseAddress, Postgres, connect
 from shared.adapters.postgres_records import PostgresRecords
 from shared.domain.upload import Totals
 from shared.errors import StateConflict
-from shared.services.ports import ChunkCount, ChunkLoad
+from shared.services.ports import ChunkCount, ChunkLoad, SecondsLeft
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -54,6 +54,7 @@ def chunk(
     refused: int = 0,
     process: str | None = "stamping",
     notes: Sequence[str] = (),
+    seconds_left: SecondsLeft = lambda: 60,
     **options: Any,
 ) -> ChunkLoad:
     """A chunk with a row for each minute; `notes` make the rows' contents differ."""
@@ -75,6 +76,7 @@ def chunk(
         chunk_index=index,
         correlation_id="c",
         rows=Rows(frame, refused),
+        seconds_left=seconds_left,
         **{"deduplicate": True} | options,
     )
 

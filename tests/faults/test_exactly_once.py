@@ -6,9 +6,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -24,33 +23,6 @@ def ledger_and_table(query: Query, upload_id: str) -> tuple[int, int]:
     [[counted]] = query("SELECT coalesce(sum(imported), 0) FROM import_chunks WHERE upload_id = :id", id=upload_id)
     [[stored]] = query("SELECT count(*) FROM production_records WHERE upload_id = :id", id=upload_id)
     return int(counted), int(stored)
-
-
-@pytest.fixture
-def hold_key(connect: Callable[[], Any]) -> Callable[..., Any]:
-    """Hold the key of one row in an open transaction, so that the load of that row waits in mid-COPY."""
-
-    @contextmanager
-    def hold(person: Person, row: list[str]) -> Iterator[None]:
-        other = connect()
-        other.run("BEGIN")
-        other.run(
-            'INSERT INTO production_records (tenant_id, work_unit_id, "timestamp", machine_name, process_name,'
-            " upload_id, source_row, attributes)"
-            " VALUES (:tenant, :unit, :at, :machine, :process, gen_random_uuid(), 1, '{}')",
-            tenant=person.tenant,
-            unit=person.work_unit,
-            at=row[0],
-            machine=row[1],
-            process=row[2],
-        )
-        try:
-            yield
-        finally:
-            other.run("ROLLBACK")
-            other.close()
-
-    return hold
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:

@@ -1,0 +1,1 @@
+"""What makes things go wrong on purpose, around the local stack and without its help."""
