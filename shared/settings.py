@@ -75,7 +75,8 @@ class Settings(BaseSettings):
     profiles_table: str = ""
     api_keys_table: str = ""
     state_machine_arn: str = ""
-    fail_import_function: str = Field("", description="The function that ends an import whose execution was lost.")
+    fail_import_function: str = Field("", description="The function that ends a lost or cancelled import.")
+    undo_import_function: str = Field("", description="The function that takes an upload's rows out of the table.")
     auth_secret_arn: str = Field(
         "", description="Secret with NextAuth's secrets, newest first: one a line, or a JSON list."
     )

@@ -41,9 +41,10 @@ class DynamoJobQueue:
         self._days = retention_days
 
     def enqueue(self, job: Job) -> None:
-        """Put a job in the queue; one that was there before is left alone."""
+        """Put a job in the queue; one whose attempt was there before is left alone."""
         item = {
             "jobId": job.job_id,
+            "attempt": job.attempt,
             "body": job.model_dump(mode="json", by_alias=True),
             "queueState": "waiting",
             "queueOrder": job.queue_order,
@@ -52,7 +53,10 @@ class DynamoJobQueue:
         try:
             with translated("The queue"):
                 self._client.put_item(
-                    TableName=self._table, Item=to_item(item), ConditionExpression="attribute_not_exists(jobId)"
+                    TableName=self._table,
+                    Item=to_item(item),
+                    ConditionExpression="attribute_not_exists(jobId) OR attribute_exists(ended) AND attempt < :attempt",
+                    ExpressionAttributeValues=to_item({":attempt": job.attempt}),
                 )
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":

@@ -27,6 +27,11 @@ class AuditAct(StrEnum):
     LOAD_ENDED = "load_ended"
     IMPORT_COMPLETED = "import_completed"
     IMPORT_FAILED = "import_failed"
+    CANCEL_REQUESTED = "cancel_requested"
+    IMPORT_CANCELLED = "import_cancelled"
+    RETRY_REQUESTED = "retry_requested"
+    UNDO_REQUESTED = "undo_requested"
+    IMPORT_UNDONE = "import_undone"
     REFUSED_ROWS_DOWNLOADED = "refused_rows_downloaded"
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from shared.domain.upload import Priority, Value
+from shared.domain.upload import Priority, Upload, Value
 
 _RANK = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 
@@ -30,3 +30,15 @@ class Job(Value):
     def queue_order(self) -> str:
         """Sorts the queue: by priority, then by age."""
         return f"{_RANK[self.priority]}#{self.created_at.isoformat()}#{self.job_id}"
+
+
+def job_of(upload: Upload) -> Job:
+    """The job of an upload's present attempt."""
+    return Job(
+        job_id=upload.upload_id,
+        tenant_id=upload.tenant_id,
+        correlation_id=upload.correlation_id,
+        priority=upload.options.priority,
+        created_at=upload.created_at,
+        attempt=upload.attempt,
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from shared.domain.job import Job
-from shared.services.ports import Claim, Executions, ExecutionState, FailStep, JobQueue
+from shared.services.ports import Claim, Executions, ExecutionState, JobQueue, Step
 
 _LOOK_AHEAD = 25
 
@@ -36,7 +36,7 @@ def dispatch_jobs(*, announced: Iterable[Job], queue: JobQueue, executions: Exec
     return started
 
 
-def sweep_jobs(*, queue: JobQueue, executions: Executions, fail_step: FailStep) -> list[str]:
+def sweep_jobs(*, queue: JobQueue, executions: Executions, fail_step: Step) -> list[str]:
     """Put right the slots whose execution never began or has gone; return the jobs' ids.
 
     A dispatcher may die between claiming a slot and starting the execution: it is started now. An execution that

@@ -15,8 +15,8 @@ INTERNAL_ERROR = "internal_error"
 """The code of a failure that the file is not to blame for."""
 
 _OUR_FAULT = (
-    "The import stopped because of a fault on our side. What had gone in until then is counted and stays; uploading "
-    "the file again with deduplication adds the rest."
+    "The import stopped because of a fault on our side. What had gone in until then is counted and stays; a retry "
+    "adds the rest."
 )
 _REJECTED = re.compile(r"(?P<code>[a-z_0-9]+): (?P<message>.+)\Z", re.DOTALL)
 

@@ -16,7 +16,7 @@ from shared.domain.api_key import ApiKey
 from shared.domain.audit import AuditEvent
 from shared.domain.job import Job
 from shared.domain.profile import Profile
-from shared.domain.upload import SourceObject, Totals, Upload, UploadState
+from shared.domain.upload import SourceObject, Totals, Undone, Upload, UploadState
 from shared.domain.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ class Uploads(Protocol):
 
         A repeated move changes nothing and returns the upload as it is. Raises StateConflict when the
         present state does not allow the move.
+        """
+
+    def restart(self, upload: Upload, event: AuditEvent) -> Upload:
+        """Put an upload that is in one of `RESTARTS` back into the queue's state, as the next attempt, with the event.
+
+        What is known of the attempt that ended is cleared; the plan stays. Raises StateConflict, and nothing changes,
+        unless the upload is still as it is given.
         """
 
     def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
@@ -132,7 +139,7 @@ class JobQueue(Protocol):
     """The jobs that wait, and the slots of those that run."""
 
     def enqueue(self, job: Job) -> None:
-        """Put a job in the queue; one that was there before, waiting or not, is left alone."""
+        """Put a job in the queue; one whose attempt was there before, waiting or not, is left alone."""
 
     def waiting(self, limit: int) -> list[Job]:
         """The next jobs, the most urgent first."""
@@ -212,8 +219,8 @@ class Objects(Protocol):
         """The keys under a prefix in order, from behind `start_after`."""
 
 
-class FailStep(Protocol):
-    """The step that every failed import ends with, for imports that no execution leads there."""
+class Step(Protocol):
+    """A function that ends something with an upload, where no execution leads to it."""
 
     def take(self, payload: dict[str, Any]) -> None:
         """Have it done, some time soon, at least once."""
@@ -244,6 +251,8 @@ class ChunkCount:
     accepted: int
     refused: int
     warned: int
+    span: tuple[datetime, datetime] | None = None
+    """The first and the last timestamp of the accepted rows; None where nobody looked."""
 
 
 class ChunkRows(Protocol):
@@ -272,6 +281,7 @@ class ChunkLoad:
     deduplicate: bool
     identity: Literal["key", "occurrence"] = "key"
     dry_run: bool = False
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +299,7 @@ class Records(Protocol):
         """Put a chunk's rows and its ledger row in, in one transaction.
 
         A chunk that is in already changes nothing and gives the totals of its first time. Raises StateConflict
-        for an upload that was closed.
+        for an upload that was closed up to this attempt.
         """
 
     def loaded(self, tenant_id: str, upload_id: str, chunk_index: int) -> Totals | None:
@@ -298,8 +308,19 @@ class Records(Protocol):
     def ledger(self, tenant_id: str, upload_id: str) -> LedgerSum:
         """What the ledger says of an upload."""
 
-    def close(self, tenant_id: str, upload_id: str) -> LedgerSum:
-        """Let no further chunk of an upload in, once the loads under way have ended; what the ledger says then.
+    def close(self, tenant_id: str, upload_id: str, attempt: int) -> LedgerSum:
+        """Let no further chunk in by this attempt or an earlier one, once the loads under way have ended.
 
-        What had to be remembered while it ran is forgotten.
+        Returns what the ledger says then.
+        """
+
+    def forget(self, tenant_id: str, upload_id: str) -> None:
+        """Forget what had to be remembered for further chunks of an upload; harmless when repeated."""
+
+    def remove(self, tenant_id: str, upload_id: str, *, work_unit_id: str, attempt: int) -> Undone:
+        """Take every row of an upload that was closed out of the table, and then its ledger.
+
+        In batches, each in a transaction that also counts it: what dies half way goes on where it was, and what is
+        repeated, also late and at the same time, removes nothing more and gives the same answer. `attempt` is the one
+        that is undone.
         """

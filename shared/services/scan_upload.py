@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
-from shared.domain.job import Job
+from shared.domain.job import job_of
 from shared.domain.problems import file_problem
 from shared.domain.upload import Failure, MalwareScan, SourceObject, Upload, UploadState
 from shared.domain.verdict import Verdict
@@ -54,11 +54,10 @@ def scan_upload(
     if upload is None or upload.object_key != key:
         return ScanOutcome.IGNORED
     if upload.state is UploadState.QUEUED:
-        queue.enqueue(_job(upload))  # the first delivery may have died between the move and this
+        queue.enqueue(job_of(upload))  # the first delivery may have died between the move and this
         return _note_if_other(upload, version_id, audit, clock)
     if upload.state not in (UploadState.AWAITING_UPLOAD, UploadState.SCANNING):
-        if upload.source and any(objects.keys(object_keys.quarantine(key))):
-            objects.delete(upload.source)  # a delivery that rejected it may have died before this
+        _delete_what_stays_out(upload, version_id, objects)
         return _note_if_other(upload, version_id, audit, clock)
     source = objects.describe(key, version_id)
     if source is None:
@@ -103,13 +102,14 @@ def _decide(
         failure = Failure(code=problem.code, message=problem.message, support_id=uuid.uuid4().hex[:12])
         told = {"code": failure.code, "supportId": failure.support_id, **_told(scan)}
         rejected = _event(upload, AuditAct.FILE_REJECTED, clock, **told)
-        uploads.move(upload, UploadState.FAILED, rejected, failure=failure, ended_at=clock(), malware_scan=scan)
+        with suppress(StateConflict):  # it was cancelled meanwhile
+            uploads.move(upload, UploadState.FAILED, rejected, failure=failure, ended_at=clock(), malware_scan=scan)
         objects.delete(source)
         return ScanOutcome.REJECTED
     told = {"versionId": source.version_id, "etag": source.etag, **_told(scan)}
     accepted = _event(upload, AuditAct.FILE_ACCEPTED, clock, **told)
-    upload = uploads.move(upload, UploadState.QUEUED, accepted, malware_scan=scan)
-    queue.enqueue(_job(upload))
+    upload = uploads.move(upload, UploadState.QUEUED, accepted, malware_scan=scan, accepted_at=clock())
+    queue.enqueue(job_of(upload))
     return ScanOutcome.ACCEPTED
 
 
@@ -152,23 +152,21 @@ def _told(scan: MalwareScan | None) -> dict[str, Any]:
     return {"malwareScan": scan.model_dump(mode="json", by_alias=True)} if scan else {}
 
 
+def _delete_what_stays_out(upload: Upload, version_id: str | None, objects: Objects) -> None:
+    """Delete what was rejected, where the delivery that did so died before this, and what came after a cancelling."""
+    if upload.source is None and upload.state is UploadState.CANCELLED:
+        if late := objects.describe(upload.object_key, version_id):
+            objects.delete(late)
+    elif upload.source and any(objects.keys(object_keys.quarantine(upload.object_key))):
+        objects.delete(upload.source)
+
+
 def _note_if_other(upload: Upload, version_id: str | None, audit: AuditLog, clock: Clock) -> ScanOutcome:
     """Leave a trace when the event is of another version than the one that was scanned."""
-    if upload.source and version_id and version_id != upload.source.version_id:
+    if version_id and (upload.source is None or version_id != upload.source.version_id):
         event = _event(upload, AuditAct.LATE_OBJECT_IGNORED, clock, versionId=version_id)
         audit.add(upload.tenant_id, upload.upload_id, event)
     return ScanOutcome.IGNORED
-
-
-def _job(upload: Upload) -> Job:
-    return Job(
-        job_id=upload.upload_id,
-        tenant_id=upload.tenant_id,
-        correlation_id=upload.correlation_id,
-        priority=upload.options.priority,
-        created_at=upload.created_at,
-        attempt=upload.attempt,
-    )
 
 
 def _event(upload: Upload, act: AuditAct, clock: Clock, **details: object) -> AuditEvent:

@@ -18,7 +18,7 @@ _WITHOUT_RESOURCE = (
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 )
-_DATABASE_FUNCTIONS = {"load_chunk", "finish_import", "fail_import", "migrate_database"}
+_DATABASE_FUNCTIONS = {"load_chunk", "finish_import", "fail_import", "undo_import", "migrate_database"}
 
 
 def test_no_statement_allows_everything(templates: Templates) -> None:
