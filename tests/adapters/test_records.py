@@ -287,7 +287,7 @@ def test_a_dry_run_says_what_the_run_then_does(
     loader = records()
     before = chunk(range(5), **options)
     loader.load(before)
-    loader.close("tenant", before.upload_id, 1)
+    loader.forget("tenant", before.upload_id)
     files = [[1, 2, 20, 20], [20, 21, 21, 3], [30]]
 
     def run(**more: Any) -> list[tuple[int, int, int, int]]:
@@ -296,7 +296,7 @@ def test_a_dry_run_says_what_the_run_then_does(
             outcome(loader.load(chunk(minutes, upload_id=upload_id, index=index, refused=1, **options, **more)))
             for index, minutes in enumerate(files)
         ]
-        loader.close("tenant", upload_id, 1)
+        loader.forget("tenant", upload_id)
         return done
 
     tried = run(dry_run=True)
