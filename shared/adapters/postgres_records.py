@@ -118,7 +118,7 @@ class PostgresRecords:
         if ended:
             return Undone(removed=removed, recorded=recorded)
         unit = {"tenant_id": upload["tenant_id"], "work_unit_id": work_unit_id}
-        [[gone, first, last]] = connection.run(self._sql["remove_batch"], **undo, **unit, most=_REMOVED_AT_ONCE)
+        [[gone, first, last]] = connection.run(self._sql["remove_batch"], **(undo | unit), most=_REMOVED_AT_ONCE)
         if gone:
             connection.run(self._sql["renumber"], **unit, first=first, last=last)
             connection.run(self._sql["count_removed"], **undo, removed=gone, last=last)
