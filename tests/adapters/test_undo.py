@@ -289,5 +289,6 @@ def test_loads_of_the_same_keys_at_the_same_time_keep_what_must_hold(
             loads = [pool.submit(load, deduplicate) for deduplicate in (True, False)]
             undone = pool.submit(take_out)
             assert undone.result() == (60, 60), turn
-            assert rows_left(query) == before - 60 + sum(one.result() for one in loads)
+            imported = sum(one.result() for one in loads)
+            assert rows_left(query) == before - 60 + imported
         assert all(numbers[0] == 0 for _, numbers in occurrences(database))
