@@ -31,6 +31,6 @@ def database(folder: Path) -> Iterator[DatabaseAddress]:
 def empty(address: DatabaseAddress) -> None:
     """Leave no row, and nothing for a later run to pay for."""
     connection = connect(address)
-    for table in (TABLE, "import_chunks", "closed_uploads"):
+    for table in (TABLE, "import_chunks", "closed_uploads", "undone_imports"):
         connection.run(f"TRUNCATE {table}")
     connection.close()

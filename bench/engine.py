@@ -85,7 +85,7 @@ class Job:
 
 
 def upload_of(size: int, **options: Any) -> Upload:
-    """An upload of a file of so many bytes that waits for its plan."""
+    """An upload of a file of so many bytes, which is planned and loaded without a word of it being kept."""
     return Upload(
         tenant_id="tenant",
         upload_id=str(uuid.uuid4()),
@@ -93,7 +93,7 @@ def upload_of(size: int, **options: Any) -> Upload:
         created_by="bench",
         correlation_id="bench",
         request_digest="",
-        state=UploadState.PLANNING,
+        state=UploadState.IMPORTING,
         file_name="source",
         file_size=size,
         mime_type="text/csv",

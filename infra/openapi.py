@@ -89,6 +89,28 @@ def _operations() -> dict[str, Schema]:
                 "200": _answer("With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads")]})
             },
         },
+        f"DELETE {_UPLOADS}": {
+            "operationId": "cancelUpload",
+            "summary": "Cancel an upload in any stage; what went in until then stays and is counted",
+            "parameters": [{**upload_id, "required": True}],
+            "responses": {
+                "200": _answer("It is cancelled.", _ref("ChangedUpload")),
+                "202": _answer("It is, once what is going in at this moment has.", _ref("ChangedUpload")),
+            },
+        },
+        f"POST {_UPLOADS}/{{uploadId}}/retry": {
+            "operationId": "retryUpload",
+            "summary": "Import an upload that failed, was cancelled or undone again, without the chunks that are in",
+            "responses": {"202": _answer("It is in the queue, or further.", _ref("ChangedUpload"))},
+        },
+        f"POST {_UPLOADS}/{{uploadId}}/undo": {
+            "operationId": "undoUpload",
+            "summary": "Take all rows of an upload that has ended out of the table",
+            "responses": {
+                "200": _answer("They have left.", _ref("ChangedUpload")),
+                "202": _answer("They are leaving.", _ref("ChangedUpload")),
+            },
+        },
         f"GET {_UPLOADS}/template": {
             "operationId": "getTemplate",
             "summary": "An empty table to fill in",
@@ -193,6 +215,7 @@ def _schemas() -> Schema:
             },
         ),
         "Upload": _object(uploadId=text, fileName=text, status=_status(), stage=text, message=text, createdAt=text),
+        "ChangedUpload": _object(success={"type": "boolean"}, upload=_ref("Upload")),
         "Progress": _object(
             totalRecords=number,
             processedRecords=number,

@@ -26,8 +26,8 @@ IMPORTS_PATH = "/api/import/manufacturing-data"
 PROFILES_PATH = "/api/import/profiles"
 """Where the profiles are, below the API's URL."""
 
-ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
-"""The statuses after which nothing changes any more."""
+ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled", "undone"})
+"""The statuses after which nothing changes any more by itself."""
 
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 _TIMEOUTS = httpx.Timeout(60.0, connect=5.0)
@@ -204,6 +204,18 @@ class LinefeedClient:
             if time.monotonic() + pause > deadline:
                 raise WaitTimeout(f"Upload {upload_id} had not ended after {timeout:.0f} s; it goes on by itself.")
             time.sleep(pause)
+
+    def cancel(self, upload_id: str) -> Document:
+        """Cancel an upload; `{success, upload}`, with the upload cancelled or being so."""
+        return _json(self._send("DELETE", "", params={"uploadId": upload_id}))
+
+    def retry(self, upload_id: str) -> Document:
+        """Have an upload imported again, without what is in: `{success, upload}`."""
+        return _json(self._send("POST", f"/{upload_id}/retry"))
+
+    def undo(self, upload_id: str) -> Document:
+        """Have an upload's rows leave the table; `{success, upload}`, with the upload undone or being so."""
+        return _json(self._send("POST", f"/{upload_id}/undo"))
 
     def history(self, limit: int | None = None, cursor: str | None = None) -> Document:
         """One page of the tenant's uploads, newest first: `{uploads, pagination}`."""

@@ -84,7 +84,8 @@ class Settings(BaseSettings):
     state_machine_arn: str = ""
     scan_upload_function: str = Field("", description="The function that scans an object.")
     clamav_function: str = Field("", description="The function that has ClamAV, where SCANNER is `clamav`.")
-    fail_import_function: str = Field("", description="The function that ends an import whose execution was lost.")
+    fail_import_function: str = Field("", description="The function that ends a lost or cancelled import.")
+    undo_import_function: str = Field("", description="The function that takes an upload's rows out of the table.")
     auth_secret_arn: str = Field(
         "", description="Secret with NextAuth's secrets, newest first: one a line, or a JSON list."
     )

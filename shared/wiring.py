@@ -16,8 +16,8 @@ from shared.adapters.dynamodb_profiles import DynamoProfiles
 from shared.adapters.dynamodb_rate_limits import DynamoRateLimiter
 from shared.adapters.dynamodb_uploads import DynamoUploads
 from shared.adapters.dynamodb_verdicts import DynamoVerdicts
-from shared.adapters.lambda_fail_step import LambdaFailStep
 from shared.adapters.lambda_scan_step import LambdaScanStep
+from shared.adapters.lambda_step import LambdaStep
 from shared.adapters.s3_objects import S3Objects
 from shared.adapters.step_functions import StepFunctionsExecutions
 from shared.adapters.streamed_scan import StreamedScan
@@ -179,9 +179,15 @@ def sessions() -> Sessions:
 
 
 @cache
-def fail_step() -> LambdaFailStep:
-    """The step that ends lost imports."""
-    return LambdaFailStep(boto3.client("lambda", config=_RETRIES), function=get_settings().fail_import_function)
+def fail_step() -> LambdaStep:
+    """The step that ends imports that were lost or cancelled."""
+    return LambdaStep(boto3.client("lambda", config=_RETRIES), function=get_settings().fail_import_function)
+
+
+@cache
+def undo_step() -> LambdaStep:
+    """The step that takes an upload's rows out of the table."""
+    return LambdaStep(boto3.client("lambda", config=_RETRIES), function=get_settings().undo_import_function)
 
 
 @cache

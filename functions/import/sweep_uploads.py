@@ -22,6 +22,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
         queue=wiring.queue(),
         scan_step=wiring.scan_step(),
         fail_step=wiring.fail_step(),
+        undo_step=wiring.undo_step(),
         clock=wiring.clock,
         upload_url_seconds=get_settings().upload_url_seconds,
     )

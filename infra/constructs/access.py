@@ -59,6 +59,15 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 *identifying,
             ],
         ),
+        "change_upload": Access(
+            told.of("RETENTION_DAYS", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE", *sessions),
+            [
+                _items(tables.uploads, "GetItem", "UpdateItem"),
+                _items(tables.jobs, "PutItem", "UpdateItem"),
+                _items(tables.audit, "PutItem"),
+                *identifying,
+            ],
+        ),
         "manage_profiles": Access(
             told.of("RETENTION_DAYS", "PROFILES_TABLE", *sessions),
             [_items(tables.profiles, "GetItem", "Query", "PutItem", "DeleteItem"), *identifying],
@@ -199,6 +208,15 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
         "fail_import": Access(
             told.of(*tables_and_bucket, *database, "JOB_ATTEMPTS", "JOB_RETRY_SECONDS"),
             [*end_import, _items(tables.jobs, "GetItem")],
+            data.network,
+        ),
+        "undo_import": Access(
+            told.of("RETENTION_DAYS", "UPLOADS_TABLE", "AUDIT_TABLE", *database),
+            [
+                _items(tables.uploads, "GetItem", "UpdateItem"),
+                _items(tables.audit, "PutItem"),
+                _secret(data.database.secret),
+            ],
             data.network,
         ),
         "migrate_database": Access(told.of(*database), [_secret(data.database.secret)], data.network),

@@ -18,18 +18,21 @@ from infra.constructs.functions import METRICS_NAMESPACE, Functions
 _WATCHED = (
     "start_upload",
     "manage_profiles",
+    "change_upload",
     "manage_api_keys",
     "scan_upload",
     "dispatch_job",
     "sweep_uploads",
     "fail_import",
+    "undo_import",
     "read_status",
 )
 """Functions whose errors nobody else reports: a step's failure ends in a failed execution, a migration's
 in a failed deployment, and planning fails for each file that is not what it says."""
 
 _FAILED_EXECUTION = (
-    '{ ($.type = "ExecutionFailed" && $.details.error != "UploadRejected" && $.details.error != "TriedAgainLater")'
+    '{ ($.type = "ExecutionFailed" && $.details.error != "UploadRejected" && $.details.error != "TriedAgainLater"'
+    ' && $.details.error != "ImportCancelled")'
     ' || $.type = "ExecutionTimedOut" || $.type = "ExecutionAborted" }'
 )
 _LOW_STORAGE_BYTES = 10 * 1024**3

@@ -7,7 +7,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 _WORK_DAYS = 7
-"""A plan outlives its execution (6 hours at most) by enough days to look into a failure."""
+"""A plan outlives its execution (6 hours at most) by enough days to look into a failure, and a day longer than an
+upload can be retried by it (`RETRIED_WITHIN`)."""
 
 _MEND_DAYS = 30
 """How long a version that was deleted or replaced can still be had back."""

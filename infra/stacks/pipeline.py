@@ -64,6 +64,7 @@ class PipelineStack(Stack):
         )
         self._dispatch()
         self._sweep()
+        self._end_what_people_change()
         self._migrate()
         Alarms(
             self,
@@ -111,9 +112,9 @@ class PipelineStack(Stack):
     def _sweep(self) -> None:
         """Each minute: slots, due jobs and tenants by the dispatcher, and the uploads by a function of their own."""
         sweep = self.functions["sweep_uploads"]
-        for setting, name in (("SCAN_UPLOAD_FUNCTION", "scan_upload"), ("FAIL_IMPORT_FUNCTION", "fail_import")):
+        for name in ("scan_upload", "fail_import", "undo_import"):
             function = self.functions[name]
-            sweep.add_environment(setting, function.function_name)
+            sweep.add_environment(f"{name.upper()}_FUNCTION", function.function_name)
             sweep.add_to_role_policy(
                 iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn])
             )
@@ -125,13 +126,24 @@ class PipelineStack(Stack):
             targets=[targets.LambdaFunction(self.functions["dispatch_job"]), targets.LambdaFunction(sweep)],
         )
 
+    def _end_what_people_change(self) -> None:
+        """The API's own function is in no VPC: what needs the database is done by others, which it calls."""
+        change = self.functions["change_upload"]
+        for name in ("fail_import", "undo_import"):
+            change.add_environment(f"{name.upper()}_FUNCTION", self.functions[name].function_name)
+            change.add_to_role_policy(
+                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.functions[name].function_arn])
+            )
+
     def _migrate(self) -> None:
         """Runs the migrations at each deployment that changes the code, before the code that counts on them comes.
 
         The other way round imports under way would fail: until the deployment's end they run with the old code, so a
         migration must leave that working.
         """
-        using_the_schema = [self.functions[name] for name in ("load_chunk", "finish_import", "fail_import")]
+        using_the_schema = [
+            self.functions[name] for name in ("load_chunk", "finish_import", "fail_import", "undo_import")
+        ]
         triggers.Trigger(
             self,
             "Migrate",

@@ -169,14 +169,14 @@ class DynamoJobQueue:
             return Claim.CLAIMED
         return Claim.TAKEN if reasons[1] == _FAILED else Claim.OVERTAKEN
 
-    def release(self, job_id: str) -> None:
-        """End a job and free its slot; a job that was released before is left alone."""
+    def release(self, job_id: str, attempt: int) -> None:
+        """End a job and free its slot; one that was released before, or is at another attempt, is left alone."""
         end_job = {
             "TableName": self._table,
             "Key": to_item({"jobId": job_id}),
             "UpdateExpression": "SET ended = :yes REMOVE queueState, queueOrder",
-            "ConditionExpression": "attribute_exists(queueState)",
-            "ExpressionAttributeValues": to_item({":yes": True}),
+            "ConditionExpression": "attribute_exists(queueState) AND body.attempt = :attempt",
+            "ExpressionAttributeValues": to_item({":yes": True, ":attempt": attempt}),
         }
         self._transact([self._free_slot(job_id), {"Update": end_job}])
 
@@ -197,14 +197,16 @@ class DynamoJobQueue:
         changes, values = "SET queueState = :to, queueOrder = :order", {":to": "waiting", ":order": _waiting_order(job)}
         self._write_if(self._client.update_item, **self._change(job, "delayed", changes, values))
 
-    def bury(self, job_id: str, error: str, at: datetime) -> None:
-        """Free a job's slot and keep it among the dead; one that ended or is dead already is left alone."""
+    def bury(self, job_id: str, attempt: int, error: str, at: datetime) -> None:
+        """Free a job's slot and keep it among the dead; one that ended, is dead or at another attempt is left alone."""
         bury_job = {
             "TableName": self._table,
             "Key": to_item({"jobId": job_id}),
             "UpdateExpression": "SET queueState = :dead, queueOrder = :at, lastError = :error",
-            "ConditionExpression": "attribute_exists(queueState) AND queueState <> :dead",
-            "ExpressionAttributeValues": to_item({":dead": "dead", ":at": _moment(at), ":error": error}),
+            "ConditionExpression": "attribute_exists(queueState) AND queueState <> :dead AND body.attempt = :attempt",
+            "ExpressionAttributeValues": to_item(
+                {":dead": "dead", ":at": _moment(at), ":error": error, ":attempt": attempt}
+            ),
         }
         self._transact([self._free_slot(job_id), {"Update": bury_job}])
 

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from pydantic.alias_generators import to_camel
 
 from shared.adapters.aws_errors import cancellation_reasons, error_code, translated
 from shared.adapters.dynamodb_items import expires_at, from_cursor, from_item, to_cursor, to_item
 from shared.domain.audit import AuditEvent
-from shared.domain.upload import Totals, Upload, UploadState, states_before
+from shared.domain.upload import RESTARTS, Totals, Upload, UploadState, states_before
 from shared.errors import StateConflict
 from shared.services.ports import Page
 
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _UPLOAD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_OF_AN_ATTEMPT = (
+    "totals",
+    "failure",
+    "undone",
+    "refused_rows_key",
+    "quality_report_key",
+    "import_started_at",
+    "ended_at",
+)
+"""What is known of an attempt that has ended, and is not true of the next one."""
+
 _COUNTERS = ("records", "imported", "duplicates", "refused", "warnings")
 
 
@@ -72,6 +84,25 @@ class DynamoUploads:
             raise StateConflict(f"upload {upload.upload_id} is {found}, from where nothing leads to {to.value}")
         return present
 
+    def restart(self, upload: Upload, event: AuditEvent) -> Upload:
+        """Put an upload that has ended into the queue's state again, as the next attempt: once for an attempt."""
+        again = upload.model_copy(
+            update={
+                "state": UploadState.QUEUED,
+                "attempt": upload.attempt + 1,
+                "generation": upload.generation + (upload.state is UploadState.UNDONE),
+                **dict.fromkeys(_OF_AN_ATTEMPT),
+            }
+        )
+        update = {
+            "TableName": self._table,
+            "Key": self._key(upload.upload_id, upload),
+            **_restarting(again, upload, event.at),
+        }
+        if upload.state not in RESTARTS or not self._write_with_audit({"Update": update}, upload, event):
+            raise StateConflict(f"attempt {upload.attempt} of upload {upload.upload_id} is not one to be restarted")
+        return again
+
     def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
         """The tenant's uploads, newest first."""
         items, after = self._query(
@@ -105,7 +136,7 @@ class DynamoUploads:
             with translated("The status table"):
                 self._client.update_item(
                     TableName=self._table,
-                    Key=self._key(f"progress#{upload.upload_id}", upload),
+                    Key=self._progress_key(upload),
                     UpdateExpression="SET expiresAt = :expires ADD chunks :chunk, "
                     + ", ".join(f"{name} :{name}" for name in _COUNTERS),
                     ConditionExpression="NOT contains(chunks, :index)",
@@ -125,8 +156,7 @@ class DynamoUploads:
     def progress(self, upload: Upload) -> Totals:
         """What has been counted so far."""
         with translated("The status table"):
-            key = self._key(f"progress#{upload.upload_id}", upload)
-            item = self._client.get_item(TableName=self._table, Key=key).get("Item", {})
+            item = self._client.get_item(TableName=self._table, Key=self._progress_key(upload)).get("Item", {})
         counted = from_item({name: item[name] for name in _COUNTERS if name in item})
         return Totals.model_validate(counted)
 
@@ -184,6 +214,11 @@ class DynamoUploads:
     def _key(self, sort_key: str, upload: Upload) -> dict[str, Any]:
         return to_item({"tenantId": upload.tenant_id, "uploadId": sort_key})
 
+    def _progress_key(self, upload: Upload) -> dict[str, Any]:
+        """After an undo the rows are counted from the first one on, in an item that no late count of before is in."""
+        of_generation = f"#{upload.generation}" if upload.generation > 1 else ""
+        return self._key(f"progress#{upload.upload_id}{of_generation}", upload)
+
     def _audit_put(self, tenant_id: str, upload_id: str, event: AuditEvent) -> dict[str, Any]:
         item = {
             "uploadKey": f"{tenant_id}#{upload_id}",
@@ -227,6 +262,20 @@ def _setting(values: dict[str, Any], states: frozenset[UploadState], attempt: in
 def _moment(at: datetime) -> str:
     """A time that sorts as a text."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _restarting(again: Upload, before: Upload, at: datetime) -> dict[str, Any]:
+    """An update to `again` where the upload is still as `before`, at the end of that attempt."""
+    sets = {":state": again.state.value, ":attempt": again.attempt, ":generation": again.generation, ":at": _moment(at)}
+    found = {":before": before.state.value, ":last": before.attempt}
+    gone = {f"#gone{i}": to_camel(name) for i, name in enumerate(_OF_AN_ATTEMPT)}
+    return {
+        "UpdateExpression": "SET #state = :state, attempt = :attempt, generation = :generation, movedAt = :at "
+        f"REMOVE {', '.join(gone)}",
+        "ConditionExpression": "#state = :before AND attempt = :last",
+        "ExpressionAttributeNames": {"#state": "state", **gone},
+        "ExpressionAttributeValues": to_item(sets | found),
+    }
 
 
 def _upload(item: dict[str, Any]) -> Upload:

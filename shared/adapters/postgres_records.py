@@ -12,7 +12,7 @@ from pg8000.exceptions import DatabaseError
 from shared.adapters.frozen_sessions import end_sessions, silent_sessions
 from shared.adapters.postgres import Postgres, locked_out, sqlstate
 from shared.adapters.record_table import CONTENT_COLUMNS, KEY, TABLE, copy_into, copy_text, write_text
-from shared.domain.upload import Totals
+from shared.domain.upload import Totals, Undone
 from shared.errors import StateConflict, TransientError
 from shared.services.ports import ChunkLoad, LedgerSum
 from shared.sql import statements
@@ -21,6 +21,9 @@ _COLLISIONS = frozenset({"23505", "40P01"})
 """A key that is in the table already, and two loads of the same keys that wait for each other crosswise."""
 
 _ATTEMPTS = 5
+_REMOVED_AT_ONCE = 50_000
+"""Rows: a tenth of a second, for which loads of the same work unit may have to wait."""
+
 _KEY_COLUMNS = ("source_row", *KEY[2:])
 
 Done = TypeVar("Done")
@@ -79,19 +82,19 @@ class PostgresRecords:
         with self._postgres.transaction() as connection:
             return self._sum(connection, tenant_id, upload_id)
 
-    def close(self, tenant_id: str, upload_id: str) -> LedgerSum:
-        """Let no further chunk of an upload in, once the loads under way have ended; what the ledger says then.
+    def close(self, tenant_id: str, upload_id: str, attempt: int) -> LedgerSum:
+        """Let no further chunk in by this attempt or an earlier one, once the loads under way have ended.
 
-        What had to be remembered while it ran is forgotten.
+        Returns what the ledger says then. What other uploads have kept for a retry that never came is forgotten.
         """
-        return self._past_frozen(lambda: self._close(tenant_id, upload_id))
+        return self._past_frozen(lambda: self._close(tenant_id, upload_id, attempt))
 
-    def _close(self, tenant_id: str, upload_id: str) -> LedgerSum:
+    def _close(self, tenant_id: str, upload_id: str, attempt: int) -> LedgerSum:
         with self._postgres.transaction() as connection:
             connection.run(self._sql["lock_upload"], upload_id=upload_id)
-            connection.run(self._sql["close_upload"], tenant_id=tenant_id, upload_id=upload_id)
-            connection.run(self._sql["forget_tried_keys"], tenant_id=tenant_id, upload_id=upload_id)
-            connection.run(self._sql["forget_contents"], tenant_id=tenant_id, upload_id=upload_id)
+            connection.run(self._sql["close_upload"], tenant_id=tenant_id, upload_id=upload_id, attempt=attempt)
+            for old_tenant_id, old_upload_id in connection.run(self._sql["remembering_too_long"]):
+                self._forget(connection, {"tenant_id": old_tenant_id, "upload_id": old_upload_id})
             return self._sum(connection, tenant_id, upload_id)
 
     def _past_frozen(self, work: Callable[[], Done]) -> Done:
@@ -112,6 +115,55 @@ class PostgresRecords:
                 raise
         return work()
 
+    def forget(self, tenant_id: str, upload_id: str) -> None:
+        """Forget what had to be remembered for further chunks of an upload; harmless when repeated."""
+        with self._postgres.transaction() as connection:
+            self._forget(connection, {"tenant_id": tenant_id, "upload_id": upload_id})
+
+    def remove(self, tenant_id: str, upload_id: str, *, work_unit_id: str, attempt: int) -> Undone:
+        """Take every row of an upload that was closed out of the table, and then its ledger, batch by batch.
+
+        What dies half way goes on where it was. What is repeated, also late and at the same time, removes nothing more
+        and gives the same answer.
+        """
+        upload = {"tenant_id": tenant_id, "upload_id": upload_id}
+        undone = None
+        while undone is None:
+            with self._postgres.transaction() as connection:
+                connection.run(self._sql["lock_upload"], upload_id=upload_id)
+                connection.run(self._sql["lock_work_unit"], tenant_id=tenant_id, work_unit_id=work_unit_id)
+                connection.run(self._sql["begin_undo"], **upload, attempt=attempt)
+                undone = self._remove_some(connection, upload, work_unit_id, attempt)
+        return undone
+
+    def _remove_some(
+        self, connection: pg8000.native.Connection, upload: dict[str, Any], work_unit_id: str, attempt: int
+    ) -> Undone | None:
+        """Remove one batch; what the whole undo came to once nothing is left, None before."""
+        undo = {**upload, "attempt": attempt}
+        [[removed, recorded, everywhere, ended]] = connection.run(self._sql["undo_so_far"], **undo)
+        if ended:
+            return Undone(removed=removed, recorded=recorded)
+        unit = {"tenant_id": upload["tenant_id"], "work_unit_id": work_unit_id}
+        [[gone, first, last]] = connection.run(self._sql["remove_batch"], **(undo | unit), most=_REMOVED_AT_ONCE)
+        if gone:
+            connection.run(self._sql["renumber"], **unit, first=first, last=last)
+            connection.run(self._sql["count_removed"], **undo, removed=gone, last=last)
+        if gone == _REMOVED_AT_ONCE:
+            return None
+        if removed + gone < recorded and not everywhere:
+            connection.run(self._sql["look_everywhere"], **undo)
+            return None
+        self._forget(connection, upload)
+        connection.run(self._sql["forget_ledger"], **upload)
+        connection.run(self._sql["end_undo"], **undo)
+        return Undone(removed=removed + gone, recorded=recorded)
+
+    def _forget(self, connection: pg8000.native.Connection, upload: dict[str, Any]) -> None:
+        connection.run(self._sql["forget_tried_keys"], **upload)
+        connection.run(self._sql["forget_contents"], **upload)
+        connection.run(self._sql["forgot"], **upload)
+
     def _load(self, load: ChunkLoad, way: Way) -> Totals:
         with self._postgres.transaction(load.seconds_left()) as connection:
             self._enter(connection, load)
@@ -125,12 +177,14 @@ class PostgresRecords:
 
     def _enter(self, connection: pg8000.native.Connection, load: ChunkLoad) -> None:
         """Hold the upload open for the rest of the transaction; raises StateConflict when it was closed."""
+        upload = {"tenant_id": load.tenant_id, "upload_id": load.upload_id}
         connection.run(self._sql["enter_upload"], upload_id=load.upload_id)
-        if connection.run(self._sql["closed_upload"], tenant_id=load.tenant_id, upload_id=load.upload_id):
+        if connection.run(self._sql["closed_upload"], **upload, attempt=load.attempt):
             raise StateConflict(f"upload {load.upload_id} has ended; chunk {load.chunk_index} is not loaded any more")
 
     def _settle(self, connection: pg8000.native.Connection, load: ChunkLoad, *, imported: int) -> None:
         count = load.rows.seal()
+        first, last = count.span or (None, None)
         connection.run(
             self._sql["settle_chunk"],
             **_identity(load),
@@ -139,6 +193,8 @@ class PostgresRecords:
             duplicates=count.accepted - imported,
             refused=count.refused,
             warnings=count.warned,
+            first=first,
+            last=last,
         )
 
     def _sum(self, connection: pg8000.native.Connection, tenant_id: str, upload_id: str) -> LedgerSum:
@@ -165,6 +221,7 @@ class PostgresRecords:
 
     def _put_all(self, connection: pg8000.native.Connection, load: ChunkLoad) -> int:
         self._stage(connection, load)
+        connection.run(self._sql["share_work_unit"], tenant_id=load.tenant_id, work_unit_id=load.work_unit_id)
         connection.run(self._sql["number_occurrences"])
         connection.run(self._sql["insert_all"])
         return int(connection.row_count)

@@ -29,6 +29,11 @@ class AuditAct(StrEnum):
     IMPORT_COMPLETED = "import_completed"
     ATTEMPT_FAILED = "attempt_failed"
     IMPORT_FAILED = "import_failed"
+    CANCEL_REQUESTED = "cancel_requested"
+    IMPORT_CANCELLED = "import_cancelled"
+    RETRY_REQUESTED = "retry_requested"
+    UNDO_REQUESTED = "undo_requested"
+    IMPORT_UNDONE = "import_undone"
     REFUSED_ROWS_DOWNLOADED = "refused_rows_downloaded"
 
 

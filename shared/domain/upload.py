@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -27,6 +27,7 @@ class UploadStatus(StrEnum):
     COMPLETED_WITH_ERRORS = "completed_with_errors"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    UNDONE = "undone"
 
 
 class UploadState(StrEnum):
@@ -34,8 +35,12 @@ class UploadState(StrEnum):
 
     ```
     awaiting_upload → scanning → queued → planning → importing → finishing → completed | completed_with_errors
-    any of the first six → failed | cancelled
+    any of the first six → failed
+    awaiting_upload | scanning → cancelled
+    queued | planning | importing | finishing → cancelling → cancelled
+    completed | completed_with_errors | failed | cancelled → undoing → undone
     queued | planning | importing | finishing → queued, as the next attempt
+    failed | cancelled | undone → queued, as the next attempt, and only where a person asks for it
     ```
     """
 
@@ -45,10 +50,13 @@ class UploadState(StrEnum):
     PLANNING = "planning"
     IMPORTING = "importing"
     FINISHING = "finishing"
+    CANCELLING = "cancelling"
+    UNDOING = "undoing"
     COMPLETED = "completed"
     COMPLETED_WITH_ERRORS = "completed_with_errors"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    UNDONE = "undone"
 
     @property
     def status(self) -> UploadStatus:
@@ -62,8 +70,8 @@ class UploadState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """True when nothing moves it any more."""
-        return not ALLOWED_MOVES[self]
+        """True when nothing moves it any more, unless a person asks for it."""
+        return self in _ENDS
 
     def may_move_to(self, other: UploadState) -> bool:
         """True when `ALLOWED_MOVES` has this move."""
@@ -77,22 +85,46 @@ _STATUS = {
     UploadState.PLANNING: UploadStatus.PROCESSING,
     UploadState.IMPORTING: UploadStatus.PROCESSING,
     UploadState.FINISHING: UploadStatus.PROCESSING,
+    UploadState.CANCELLING: UploadStatus.PROCESSING,
+    UploadState.UNDOING: UploadStatus.PROCESSING,
 }
 
-_ENDINGS_AT_ANY_TIME = frozenset({UploadState.FAILED, UploadState.CANCELLED})
+_ENDS = frozenset(
+    {
+        UploadState.COMPLETED,
+        UploadState.COMPLETED_WITH_ERRORS,
+        UploadState.FAILED,
+        UploadState.CANCELLED,
+        UploadState.UNDONE,
+    }
+)
+_BEFORE_THE_QUEUE = frozenset({UploadState.FAILED, UploadState.CANCELLED})
+_IN_THE_QUEUE = frozenset({UploadState.FAILED, UploadState.CANCELLING})
+_UNDO = frozenset({UploadState.UNDOING})
 
 ALLOWED_MOVES: dict[UploadState, frozenset[UploadState]] = {
-    UploadState.AWAITING_UPLOAD: frozenset({UploadState.SCANNING}) | _ENDINGS_AT_ANY_TIME,
-    UploadState.SCANNING: frozenset({UploadState.QUEUED}) | _ENDINGS_AT_ANY_TIME,
-    UploadState.QUEUED: frozenset({UploadState.PLANNING}) | _ENDINGS_AT_ANY_TIME,
-    UploadState.PLANNING: frozenset({UploadState.IMPORTING}) | _ENDINGS_AT_ANY_TIME,
-    UploadState.IMPORTING: frozenset({UploadState.FINISHING}) | _ENDINGS_AT_ANY_TIME,
-    UploadState.FINISHING: frozenset({UploadState.COMPLETED, UploadState.COMPLETED_WITH_ERRORS}) | _ENDINGS_AT_ANY_TIME,
-    UploadState.COMPLETED: frozenset(),
-    UploadState.COMPLETED_WITH_ERRORS: frozenset(),
-    UploadState.FAILED: frozenset(),
-    UploadState.CANCELLED: frozenset(),
+    UploadState.AWAITING_UPLOAD: frozenset({UploadState.SCANNING}) | _BEFORE_THE_QUEUE,
+    UploadState.SCANNING: frozenset({UploadState.QUEUED}) | _BEFORE_THE_QUEUE,
+    UploadState.QUEUED: frozenset({UploadState.PLANNING}) | _IN_THE_QUEUE,
+    UploadState.PLANNING: frozenset({UploadState.IMPORTING}) | _IN_THE_QUEUE,
+    UploadState.IMPORTING: frozenset({UploadState.FINISHING}) | _IN_THE_QUEUE,
+    UploadState.FINISHING: frozenset({UploadState.COMPLETED, UploadState.COMPLETED_WITH_ERRORS}) | _IN_THE_QUEUE,
+    UploadState.CANCELLING: frozenset({UploadState.CANCELLED}),
+    UploadState.UNDOING: frozenset({UploadState.UNDONE}),
+    UploadState.COMPLETED: _UNDO,
+    UploadState.COMPLETED_WITH_ERRORS: _UNDO,
+    UploadState.FAILED: _UNDO,
+    UploadState.CANCELLED: _UNDO,
+    UploadState.UNDONE: frozenset(),
 }
+"""Those that any event may make. The way back into the queue is none of them: a scan that ends late moves to `queued`
+as well, and must not wake an upload that was cancelled meanwhile. It is `Uploads.restart`, from `RESTARTS`."""
+
+RESTARTS = frozenset({UploadState.FAILED, UploadState.CANCELLED, UploadState.UNDONE})
+"""From where a person's retry leads back into the queue, as the next attempt."""
+
+RETRIED_WITHIN = timedelta(days=6)
+"""After planning; later the plan, by which all chunks must be read, may be gone."""
 
 
 TRIED_AGAIN_FROM = frozenset({UploadState.QUEUED, UploadState.PLANNING, UploadState.IMPORTING, UploadState.FINISHING})
@@ -238,6 +270,16 @@ class PlanSummary(Value):
     decisions: list[Decision]
 
 
+class Undone(Value):
+    """What an undo took out of the table: `removed` rows, where the ledger had `recorded`.
+
+    They differ when rows of the upload had been deleted by hand.
+    """
+
+    removed: int
+    recorded: int
+
+
 class Failure(Value):
     """Why an upload did not end well. `message` is for people; `support_id` finds the log line."""
 
@@ -274,12 +316,18 @@ class Upload(Value):
     object_key: str
     options: UploadOptions
     attempt: int = Field(default=1, ge=1, description="Which time it is in the queue, counted from 1.")
+    generation: int = Field(
+        default=1, ge=1, description="Which time its rows go in from the first one on: one more than it was undone."
+    )
     source: SourceObject | None = None
     received_at: datetime | None = Field(default=None, description="When the scan first saw the file.")
+    accepted_at: datetime | None = Field(default=None, description="When the scan let the source pass; None before.")
     malware_scan: MalwareScan | None = None
     plan: PlanSummary | None = None
+    planned_at: datetime | None = None
     totals: Totals | None = None
     failure: Failure | None = None
+    undone: Undone | None = None
     refused_rows_key: str | None = Field(default=None, description="Object key of the refused rows as CSV.")
     quality_report_key: str | None = Field(default=None, description="Object key of the quality report.")
     import_started_at: datetime | None = None

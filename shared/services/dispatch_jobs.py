@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.domain.job import Job
 from shared.errors import TransientError
-from shared.services.ports import Claim, Clock, Executions, ExecutionState, FailStep, JobQueue, Slots
+from shared.services.ports import Claim, Clock, Executions, ExecutionState, JobQueue, Slots, Step
 
 _LOOK_AHEAD = 10
 _MOST_OVERTAKEN = 100
@@ -79,7 +79,7 @@ class _Line:
             known[tenant_id].sort(key=lambda job: job.urgency)
 
 
-def sweep_jobs(*, queue: JobQueue, executions: Executions, fail_step: FailStep) -> list[str]:
+def sweep_jobs(*, queue: JobQueue, executions: Executions, fail_step: Step) -> list[str]:
     """Put right the slots whose execution never began or has gone; return the jobs' ids.
 
     A dispatcher may die between claiming a slot and starting the execution: it is started now. An execution that

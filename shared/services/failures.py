@@ -28,8 +28,8 @@ PASSING = (
 _IN_A_CHUNK = "States.ExceedToleratedFailureThreshold"
 
 _OUR_FAULT = (
-    "The import stopped because of a fault on our side. What had gone in until then is counted and stays; uploading "
-    "the file again with deduplication adds the rest."
+    "The import stopped because of a fault on our side. What had gone in until then is counted and stays; a retry "
+    "adds the rest."
 )
 _REJECTED = re.compile(r"(?P<code>[a-z_0-9]+): (?P<message>.+)\Z", re.DOTALL)
 

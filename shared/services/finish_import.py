@@ -44,8 +44,9 @@ def finish_import(
             quality_report_key=report,
             ended_at=clock(),
         )
-    records.close(upload.tenant_id, upload.upload_id)
-    queue.release(upload.upload_id)
+    records.close(upload.tenant_id, upload.upload_id, upload.attempt)
+    records.forget(upload.tenant_id, upload.upload_id)
+    queue.release(upload.upload_id, upload.attempt)
     return upload.totals or Totals()
 
 
@@ -79,10 +80,7 @@ def fail_import(
     Loads of other chunks may still be under way: the upload is closed first, so that what is counted stays true.
     """
     if not upload.state.ended:
-        loaded = records.close(upload.tenant_id, upload.upload_id).totals
-        planned = upload.plan.records if upload.plan else 0
-        key, refused = write_refused_rows(upload, objects)
-        totals = loaded.model_copy(update={"records": planned, "refused": refused})
+        totals, key = _closed(upload, objects, records)
         failed = _event(upload, AuditAct.IMPORT_FAILED, clock(), totals, **failure.model_dump(by_alias=True))
         ending = {"failure": failure, "totals": totals}
         report = write_quality_report(upload.model_copy(update={"state": UploadState.FAILED, **ending}), objects)
@@ -96,10 +94,44 @@ def fail_import(
             ended_at=clock(),
         )
     if upload.failure is not None and upload.failure.code == INTERNAL_ERROR:
-        queue.bury(upload.upload_id, f"{INTERNAL_ERROR}, supportId {upload.failure.support_id}", clock())
+        error = f"{INTERNAL_ERROR}, supportId {upload.failure.support_id}"
+        queue.bury(upload.upload_id, upload.attempt, error, clock())
     else:
-        queue.release(upload.upload_id)
+        queue.release(upload.upload_id, upload.attempt)
     return upload.failure or failure
+
+
+def cancel_import(
+    upload: Upload, *, uploads: Uploads, objects: Objects, records: Records, queue: JobQueue, clock: Clock
+) -> Totals:
+    """Leave an upload that is being cancelled cancelled, with what had gone in counted, and free its slot.
+
+    Harmless when repeated. Nothing goes in any more once it is closed, so its execution, where it has one, ends at its
+    next step, and is led here as well.
+    """
+    if upload.state is UploadState.CANCELLING:
+        totals, key = _closed(upload, objects, records)
+        cancelled = upload.model_copy(update={"state": UploadState.CANCELLED, "totals": totals})
+        report = write_quality_report(cancelled, objects) if upload.plan else None
+        upload = uploads.move(
+            upload,
+            UploadState.CANCELLED,
+            _event(upload, AuditAct.IMPORT_CANCELLED, clock(), totals),
+            totals=totals,
+            refused_rows_key=key,
+            quality_report_key=report,
+            ended_at=clock(),
+        )
+    queue.release(upload.upload_id, upload.attempt)
+    return upload.totals or Totals()
+
+
+def _closed(upload: Upload, objects: Objects, records: Records) -> tuple[Totals, str | None]:
+    """Let nothing more in; where the records are that were read until then, and the key of the refused ones."""
+    loaded = records.close(upload.tenant_id, upload.upload_id, upload.attempt).totals
+    planned = upload.plan.records if upload.plan else 0
+    key, refused = write_refused_rows(upload, objects)
+    return loaded.model_copy(update={"records": planned, "refused": refused}), key
 
 
 def write_refused_rows(upload: Upload, objects: Objects) -> tuple[str | None, int]:

@@ -13,8 +13,8 @@ from shared.columnar.rows import shape_of
 from shared.domain import object_keys
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.quality import Quality
-from shared.domain.upload import Totals, Upload
-from shared.errors import AccountingError, OutOfTime, TransientError
+from shared.domain.upload import Totals, Upload, UploadState
+from shared.errors import AccountingError, OutOfTime, StateConflict, TransientError
 from shared.formats.blocks import read_blocks
 from shared.formats.tables import read_table
 from shared.services.ports import ChunkCount, ChunkLoad, Objects, Records, SecondsLeft, Uploads
@@ -44,13 +44,16 @@ def load_chunk(
     When no seconds are left the chunk is rolled back: only whole chunks are ever in, and the next attempt loads it.
 
     Raises OutOfTime then, and AccountingError when the chunk does not hold the records that planning counted, and
-    when the plan is not that of the upload and of the version that was scanned.
+    when the plan is not that of the upload and of the version that was scanned; StateConflict for a chunk that is not
+    in, once the upload is no longer being imported.
     """
     plan = reader.plan
     if (plan.tenant_id, plan.upload_id, plan.source) != (upload.tenant_id, upload.upload_id, upload.source):
         raise AccountingError("The plan is not that of the file that was scanned.")
     totals = records.loaded(upload.tenant_id, upload.upload_id, chunk.index)
     if totals is None:
+        if upload.state is not UploadState.IMPORTING:
+            raise StateConflict(f"upload {upload.upload_id} is {upload.state}; chunk {chunk.index} is not loaded")
         totals = _load_in_time(_load(upload, chunk, reader, objects, seconds_left), records)
     uploads.add_progress(upload, chunk.index, totals)
     return totals
@@ -81,6 +84,7 @@ def _load(upload: Upload, chunk: Chunk, reader: TableReader, objects: Objects, s
         deduplicate=options.deduplicate,
         identity=options.identity or "key",
         dry_run=options.dry_run,
+        attempt=upload.attempt,
     )
 
 
@@ -125,6 +129,7 @@ class LoadedChunk:
             accepted=sum(read.accepted for read in self._read),
             refused=sum(len(read.refused) for read in self._read),
             warned=sum(read.warned for read in self._read),
+            span=(span.first.at, span.last.at) if (span := self._quality.span) else None,
         )
         if count.accepted + count.refused != self._chunk.records:
             raise AccountingError(

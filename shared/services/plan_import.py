@@ -41,20 +41,22 @@ def plan_import(
     if upload.state is not UploadState.IMPORTING or summary is None:
         started = AuditEvent(at=clock(), event=AuditAct.IMPORT_STARTED, correlation_id=upload.correlation_id)
         upload = uploads.move(upload, UploadState.PLANNING, started)
-        if summary is None:
-            draft = make_plan(upload, objects, chunk_bytes, profiles.all(upload.tenant_id))
-            if upload.options.on_error == "abort" or upload.options.max_errors is not None:
-                draft = read_ahead(upload, draft, objects)
-            _write(draft, objects)
-            saved = _save_profile(upload, draft, profiles, clock)
-            summary = draft.summary.model_copy(update={"decisions": [*draft.summary.decisions, *saved]})
+        summary = summary or _plan(upload, objects, profiles, clock, chunk_bytes)
         planned = AuditEvent(
             at=clock(),
             event=AuditAct.IMPORT_PLANNED,
             correlation_id=upload.correlation_id,
             details=summary.model_dump(mode="json", by_alias=True, exclude={"header"}),
         )
-        uploads.move(upload, UploadState.IMPORTING, planned, plan=summary, import_started_at=clock())
+        now = clock()
+        uploads.move(
+            upload,
+            UploadState.IMPORTING,
+            planned,
+            plan=summary,
+            planned_at=upload.planned_at or now,
+            import_started_at=now,
+        )
     if upload.options.on_error == "abort" and any(
         objects.keys(object_keys.refused_prefix(upload.tenant_id, upload.upload_id))
     ):
@@ -62,6 +64,16 @@ def plan_import(
     if summary.stopped and not summary.chunks:
         raise too_many_errors(upload.options)
     return summary
+
+
+def _plan(upload: Upload, objects: Objects, profiles: Profiles, clock: Clock, chunk_bytes: int) -> PlanSummary:
+    """Make and write the plan, save the profile."""
+    draft = make_plan(upload, objects, chunk_bytes, profiles.all(upload.tenant_id))
+    if upload.options.on_error == "abort" or upload.options.max_errors is not None:
+        draft = read_ahead(upload, draft, objects)
+    _write(draft, objects)
+    saved = _save_profile(upload, draft, profiles, clock)
+    return draft.summary.model_copy(update={"decisions": [*draft.summary.decisions, *saved]})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from shared.domain.audit import AuditEvent
 from shared.domain.fair_queue import Round
 from shared.domain.job import Job
 from shared.domain.profile import Profile
-from shared.domain.upload import SourceObject, Totals, Upload, UploadState
+from shared.domain.upload import SourceObject, Totals, Undone, Upload, UploadState
 from shared.domain.verdict import ObjectVerdict, Verdict
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ class Uploads(Protocol):
         A repeated move changes nothing and returns the upload as it is. Raises StateConflict when the
         present state does not allow the move, and when another attempt than the upload's has begun since. A change
         of `attempt` makes it the beginning of the next one.
+        """
+
+    def restart(self, upload: Upload, event: AuditEvent) -> Upload:
+        """Put an upload that is in one of `RESTARTS` back into the queue's state, as the next attempt, with the event.
+
+        What is known of the attempt that ended is cleared; the plan stays. Raises StateConflict, and nothing changes,
+        unless the upload is still as it is given.
         """
 
     def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
@@ -218,8 +225,8 @@ class JobQueue(Protocol):
     def claim(self, job: Job, seen: Slots) -> Claim:
         """Take a slot for a waiting job, in one step, if the slots are still as they were `seen`, or freer."""
 
-    def release(self, job_id: str) -> None:
-        """End a job, wherever it is, and free its slot; harmless when repeated."""
+    def release(self, job_id: str, attempt: int) -> None:
+        """End a job at this attempt, wherever it is, and free its slot; harmless when repeated."""
 
     def delay(self, job: Job, due: datetime, error: str) -> None:
         """Free the slot of a running attempt, and let the next one wait until it is `due`; harmless when repeated."""
@@ -230,7 +237,7 @@ class JobQueue(Protocol):
     def wake(self, job: Job) -> None:
         """Put a delayed job among those that wait; harmless when repeated."""
 
-    def bury(self, job_id: str, error: str, at: datetime) -> None:
+    def bury(self, job_id: str, attempt: int, error: str, at: datetime) -> None:
         """Free a job's slot and keep it among the dead ones for people to look at; harmless when repeated."""
 
     def dead(self) -> list[Job]:
@@ -302,8 +309,8 @@ class Objects(Protocol):
         """The keys under a prefix in order, from behind `start_after`."""
 
 
-class FailStep(Protocol):
-    """The step that every failed import ends with, for imports that no execution leads there."""
+class Step(Protocol):
+    """A function that ends something with an upload, where no execution leads to it."""
 
     def take(self, payload: dict[str, Any]) -> None:
         """Have it done, some time soon, at least once."""
@@ -334,6 +341,8 @@ class ChunkCount:
     accepted: int
     refused: int
     warned: int
+    span: tuple[datetime, datetime] | None = None
+    """The first and the last timestamp of the accepted rows; None where nobody looked."""
 
 
 class ChunkRows(Protocol):
@@ -363,6 +372,7 @@ class ChunkLoad:
     deduplicate: bool
     identity: Literal["key", "occurrence"] = "key"
     dry_run: bool = False
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +390,8 @@ class Records(Protocol):
         """Put a chunk's rows and its ledger row in, in one transaction.
 
         A chunk that is in already changes nothing and gives the totals of its first time. Raises StateConflict
-        for an upload that was closed, and TransientError, with nothing in, when its seconds are over.
+        for an upload that was closed up to this attempt, and TransientError, with nothing in, when its seconds are
+        over.
         """
 
     def loaded(self, tenant_id: str, upload_id: str, chunk_index: int) -> Totals | None:
@@ -389,8 +400,19 @@ class Records(Protocol):
     def ledger(self, tenant_id: str, upload_id: str) -> LedgerSum:
         """What the ledger says of an upload."""
 
-    def close(self, tenant_id: str, upload_id: str) -> LedgerSum:
-        """Let no further chunk of an upload in, once the loads under way have ended; what the ledger says then.
+    def close(self, tenant_id: str, upload_id: str, attempt: int) -> LedgerSum:
+        """Let no further chunk in by this attempt or an earlier one, once the loads under way have ended.
 
-        What had to be remembered while it ran is forgotten.
+        Returns what the ledger says then.
+        """
+
+    def forget(self, tenant_id: str, upload_id: str) -> None:
+        """Forget what had to be remembered for further chunks of an upload; harmless when repeated."""
+
+    def remove(self, tenant_id: str, upload_id: str, *, work_unit_id: str, attempt: int) -> Undone:
+        """Take every row of an upload that was closed out of the table, and then its ledger.
+
+        In batches, each in a transaction that also counts it: what dies half way goes on where it was, and what is
+        repeated, also late and at the same time, removes nothing more and gives the same answer. `attempt` is the one
+        that is undone.
         """

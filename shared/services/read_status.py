@@ -16,7 +16,7 @@ from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.identity import Identity
 from shared.domain.refused import RefusedRow
-from shared.domain.upload import Totals, Upload, UploadState
+from shared.domain.upload import Totals, Undone, Upload, UploadState
 from shared.errors import RequestRefused, cursor_refused
 from shared.services.ports import AuditLog, Clock, Objects, Page, Uploads
 
@@ -40,6 +40,8 @@ _MESSAGES = {
     UploadState.PLANNING: "Reading the file's structure.",
     UploadState.IMPORTING: "Importing the records.",
     UploadState.FINISHING: "Settling the totals.",
+    UploadState.CANCELLING: "Cancelling: what is going in at this moment is waited for.",
+    UploadState.UNDOING: "Taking the records of this upload out of the table.",
     UploadState.CANCELLED: "The import was cancelled.",
 }
 
@@ -55,7 +57,7 @@ def find_upload(identity: Identity, upload_id: str, uploads: Uploads) -> Upload:
 def show_upload(upload: Upload) -> dict[str, Any]:
     """An upload as the API shows it."""
     view = upload.model_dump(mode="json", by_alias=True, exclude={"tenant_id", "request_digest", "state"})
-    for internal in ("objectKey", "source", "refusedRowsKey", "qualityReportKey", "options", "plan"):
+    for internal in ("objectKey", "source", "refusedRowsKey", "qualityReportKey", "options", "plan", "generation"):
         view.pop(internal)
     if upload.totals:
         view["totals"]["unprocessed"] = upload.totals.unprocessed
@@ -73,6 +75,10 @@ def show_upload(upload: Upload) -> dict[str, Any]:
 
 
 def _message(upload: Upload) -> str:
+    if upload.state is UploadState.UNDOING:
+        return _MESSAGES[upload.state]
+    if upload.undone:
+        return _undone_message(upload.undone)
     if upload.failure:
         dry = " This was a dry run: no record was written." if upload.options.dry_run else ""
         return upload.failure.message + dry
@@ -81,11 +87,20 @@ def _message(upload: Upload) -> str:
         return _MESSAGES[upload.state]
     done = "would be imported; this was a dry run" if upload.options.dry_run else "imported"
     message = f"{totals.imported:,} of {totals.records:,} records {done}"
+    if upload.state is UploadState.CANCELLED:
+        message = f"The import was cancelled. {message}"
     if totals.duplicates:
         message += f", {totals.duplicates:,} were there already"
     if totals.refused:
         message += f", {totals.refused:,} refused"
     return message + "."
+
+
+def _undone_message(undone: Undone) -> str:
+    message = f"Undone: the {undone.removed:,} records of this upload have left the table"
+    if undone.removed == undone.recorded:
+        return message + "."
+    return message + f"; {undone.recorded:,} had gone in, and the others were no longer there."
 
 
 def show_progress(upload: Upload, uploads: Uploads, now: datetime) -> dict[str, Any]:

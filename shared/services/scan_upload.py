@@ -64,8 +64,7 @@ def scan_upload(
         queue.enqueue(job_of(upload))  # the first delivery may have died between the move and this
         return _note_if_other(upload, version_id, audit, clock)
     if upload.state not in (UploadState.AWAITING_UPLOAD, UploadState.SCANNING):
-        if upload.source and any(objects.keys(object_keys.quarantine(key))):
-            objects.delete(upload.source)  # a delivery that rejected it may have died before this
+        _delete_what_stays_out(upload, version_id, objects)
         return _note_if_other(upload, version_id, audit, clock)
     source = objects.describe(key, version_id)
     if source is None:
@@ -114,7 +113,7 @@ def _decide(
         return ScanOutcome.REJECTED
     told = {"versionId": source.version_id, "etag": source.etag, **_told(scan)}
     accepted = _event(upload, AuditAct.FILE_ACCEPTED, clock, **told)
-    upload = uploads.move(upload, UploadState.QUEUED, accepted, malware_scan=scan)
+    upload = uploads.move(upload, UploadState.QUEUED, accepted, malware_scan=scan, accepted_at=clock())
     queue.enqueue(job_of(upload))
     return ScanOutcome.ACCEPTED
 
@@ -191,9 +190,18 @@ def _told(scan: MalwareScan | None) -> dict[str, Any]:
     return {"malwareScan": scan.model_dump(mode="json", by_alias=True)} if scan else {}
 
 
+def _delete_what_stays_out(upload: Upload, version_id: str | None, objects: Objects) -> None:
+    """Delete what was rejected, where the delivery that did so died before this, and what came after a cancelling."""
+    if upload.source is None and upload.state is UploadState.CANCELLED:
+        if late := objects.describe(upload.object_key, version_id):
+            objects.delete(late)
+    elif upload.source and any(objects.keys(object_keys.quarantine(upload.object_key))):
+        objects.delete(upload.source)
+
+
 def _note_if_other(upload: Upload, version_id: str | None, audit: AuditLog, clock: Clock) -> ScanOutcome:
     """Leave a trace when the event is of another version than the one that was scanned."""
-    if upload.source and version_id and version_id != upload.source.version_id:
+    if version_id and (upload.source is None or version_id != upload.source.version_id):
         event = _event(upload, AuditAct.LATE_OBJECT_IGNORED, clock, versionId=version_id)
         audit.add(upload.tenant_id, upload.upload_id, event)
     return ScanOutcome.IGNORED

@@ -14,7 +14,7 @@ from shared.domain.problems import file_problem
 from shared.domain.upload import Failure, Upload, UploadState
 from shared.errors import StateConflict
 from shared.services.dispatch_jobs import payload_of
-from shared.services.ports import Clock, FailStep, JobPlace, JobQueue, Objects, ScanStep, Uploads
+from shared.services.ports import Clock, JobPlace, JobQueue, Objects, ScanStep, Step, Uploads
 
 _LOOKED_AT = 200
 """Of each state in one sweep; those that are put right are not there at the next."""
@@ -24,6 +24,7 @@ _SCAN_ENDS_WITHIN = timedelta(minutes=10)
 """With the two times that Lambda tries it again."""
 
 _STEP_FOLLOWS_WITHIN = timedelta(minutes=5)
+_UNDO_ENDS_WITHIN = timedelta(minutes=20)
 _SENDING_TAKES = timedelta(hours=1)
 """A file that was begun to be sent while its URL worked may still be on its way."""
 
@@ -34,6 +35,8 @@ _QUIET = {
     UploadState.PLANNING: _STEP_FOLLOWS_WITHIN,
     UploadState.IMPORTING: _STEP_FOLLOWS_WITHIN,
     UploadState.FINISHING: _STEP_FOLLOWS_WITHIN,
+    UploadState.CANCELLING: _STEP_FOLLOWS_WITHIN,
+    UploadState.UNDOING: _UNDO_ENDS_WITHIN,
 }
 """For how long an upload may stay in a state before it is looked at; most are where they should be."""
 
@@ -45,6 +48,8 @@ class Mending(Enum):
     GIVEN_UP = "it has failed: its file never came"
     QUEUED = "its job is queued"
     FAILED = "the failure step is taken"
+    CANCELLED = "its cancelling goes on"
+    UNDONE = "its undoing goes on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class UploadSweep:
     objects: Objects
     queue: JobQueue
     scan_step: ScanStep
-    fail_step: FailStep
+    fail_step: Step
+    undo_step: Step
     clock: Clock
     upload_url_seconds: int
 
@@ -76,6 +82,12 @@ class UploadSweep:
             return self._look_for_the_file(upload)
         if upload.state is UploadState.SCANNING:
             return self._scan_again(upload)
+        if upload.state is UploadState.CANCELLING:
+            self.fail_step.take(payload_of(job_of(upload)))
+            return Mending.CANCELLED
+        if upload.state is UploadState.UNDOING:
+            self.undo_step.take(payload_of(job_of(upload)))
+            return Mending.UNDONE
         return self._look_for_the_job(upload)
 
     def _look_for_the_file(self, upload: Upload) -> Mending | None:

@@ -7,7 +7,7 @@ from random import random
 
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.job import wait_before
-from shared.domain.upload import Upload, UploadState
+from shared.domain.upload import TRIED_AGAIN_FROM, Upload, UploadState
 from shared.services.failures import passes
 from shared.services.import_task import ImportTask
 from shared.services.ports import Clock, JobPlace, JobQueue, Uploads
@@ -41,7 +41,7 @@ def try_again_later(
 
 
 def _is_worth_another(upload: Upload, task: ImportTask, uploads: Uploads) -> bool:
-    return not upload.state.ended and passes(task.error or {}, uploads.last_fault(upload))
+    return upload.state in TRIED_AGAIN_FROM and passes(task.error or {}, uploads.last_fault(upload))
 
 
 def _event(upload: Upload, task: ImportTask, clock: Clock) -> AuditEvent:

@@ -5,13 +5,17 @@
 SELECT pg_advisory_xact_lock_shared(hashtextextended(:upload_id, 0))
 
 -- name: closed_upload
-SELECT 1 FROM closed_uploads WHERE tenant_id = :tenant_id AND upload_id = :upload_id
+SELECT 1 FROM closed_uploads
+WHERE tenant_id = :tenant_id AND upload_id = :upload_id AND attempt >= CAST(:attempt AS integer)
 
 -- name: lock_upload
 SELECT pg_advisory_xact_lock(hashtextextended(:upload_id, 0))
 
 -- name: close_upload
-INSERT INTO closed_uploads (tenant_id, upload_id) VALUES (:tenant_id, :upload_id) ON CONFLICT DO NOTHING
+INSERT INTO closed_uploads AS closed (tenant_id, upload_id, attempt, remembers)
+VALUES (:tenant_id, :upload_id, :attempt, true)
+ON CONFLICT (tenant_id, upload_id) DO UPDATE
+SET attempt = greatest(closed.attempt, excluded.attempt), closed_at = now(), remembers = true
 
 -- name: claim_chunk
 -- The ledger row is the fence: whoever inserts it loads the chunk, and a second delivery waits here until the
@@ -22,7 +26,8 @@ ON CONFLICT DO NOTHING
 
 -- name: settle_chunk
 UPDATE import_chunks
-SET records = :records, imported = :imported, duplicates = :duplicates, refused = :refused, warnings = :warnings
+SET records = :records, imported = :imported, duplicates = :duplicates, refused = :refused, warnings = :warnings,
+    first_timestamp = CAST(:first AS timestamptz), last_timestamp = CAST(:last AS timestamptz)
 WHERE tenant_id = :tenant_id AND upload_id = :upload_id AND chunk_index = :chunk_index
 
 -- name: loaded_chunk
@@ -94,6 +99,10 @@ ON CONFLICT DO NOTHING
 -- same time would each find none of the other's rows.
 SELECT pg_advisory_xact_lock(hashtextextended(:tenant_id || '/' || :work_unit_id, 1))
 
+-- name: share_work_unit
+-- Loads that number their rows beside others of the same keys go side by side, and an undo that renumbers comes between.
+SELECT pg_advisory_xact_lock_shared(hashtextextended(:tenant_id || '/' || :work_unit_id, 1))
+
 -- name: create_contents
 -- What makes two rows the same by their content: all that the file says of them.
 CREATE TEMPORARY TABLE staged_contents ON COMMIT DROP AS
@@ -160,8 +169,87 @@ ORDER BY tenant_id, work_unit_id, "timestamp", machine_name, process_name, occur
 -- name: count_staged
 SELECT count(*) FROM staged_records
 
+-- name: remembering_too_long
+-- Longer than an upload can be retried.
+SELECT tenant_id, upload_id FROM closed_uploads WHERE remembers AND closed_at < now() - interval '7 days'
+FOR UPDATE SKIP LOCKED
+
 -- name: forget_tried_keys
 DELETE FROM tried_keys WHERE tenant_id = :tenant_id AND upload_id = :upload_id
 
 -- name: forget_contents
 DELETE FROM import_contents WHERE tenant_id = :tenant_id AND upload_id = :upload_id
+
+-- name: forgot
+UPDATE closed_uploads SET remembers = false WHERE tenant_id = :tenant_id AND upload_id = :upload_id
+
+-- name: begin_undo
+-- Rows of a chunk whose times were not told may be anywhere in the work unit.
+INSERT INTO undone_imports (tenant_id, upload_id, attempt, recorded, remaining_from, remaining_to)
+SELECT CAST(:tenant_id AS text), CAST(:upload_id AS uuid), CAST(:attempt AS integer), coalesce(sum(imported), 0),
+       coalesce(min(coalesce(first_timestamp, '-infinity')), 'infinity'),
+       coalesce(max(coalesce(last_timestamp, 'infinity')), '-infinity')
+FROM import_chunks
+WHERE tenant_id = :tenant_id AND upload_id = :upload_id AND imported > 0
+ON CONFLICT DO NOTHING
+
+-- name: undo_so_far
+SELECT removed, recorded, everywhere, ended_at IS NOT NULL
+FROM undone_imports
+WHERE tenant_id = :tenant_id AND upload_id = :upload_id AND attempt = :attempt
+
+-- name: remove_batch
+-- By the key's index from where the last batch ended, so that all batches together read each row of that time once.
+WITH undo AS MATERIALIZED (
+    SELECT remaining_from, remaining_to FROM undone_imports
+    WHERE tenant_id = :tenant_id AND upload_id = :upload_id AND attempt = :attempt
+), gone AS (
+    DELETE FROM production_records
+    WHERE upload_id = CAST(:upload_id AS uuid) AND ctid = ANY (ARRAY(
+        SELECT ctid FROM production_records
+        WHERE tenant_id = :tenant_id AND work_unit_id = :work_unit_id AND upload_id = CAST(:upload_id AS uuid)
+          AND "timestamp" BETWEEN (SELECT remaining_from FROM undo) AND (SELECT remaining_to FROM undo)
+        ORDER BY "timestamp"
+        LIMIT :most
+    ))
+    RETURNING "timestamp"
+)
+SELECT count(*), min("timestamp"), max("timestamp") FROM gone
+
+-- name: renumber
+-- A key that is in the table at all is in it with occurrence 0: where that row has left, the next one takes its number.
+UPDATE production_records AS r
+SET occurrence = 0
+FROM (
+    SELECT DISTINCT ON ("timestamp", machine_name, process_name)
+           ctid AS place, "timestamp", machine_name, process_name
+    FROM production_records
+    WHERE tenant_id = :tenant_id AND work_unit_id = :work_unit_id AND "timestamp" BETWEEN :first AND :last
+      AND occurrence > 0
+    ORDER BY "timestamp", machine_name, process_name, occurrence
+) AS next
+WHERE r.ctid = next.place
+  AND NOT EXISTS (
+      SELECT 1 FROM production_records AS z
+      WHERE z.tenant_id = :tenant_id AND z.work_unit_id = :work_unit_id AND z."timestamp" = next."timestamp"
+        AND z.machine_name = next.machine_name AND z.process_name IS NOT DISTINCT FROM next.process_name
+        AND z.occurrence = 0
+  )
+
+-- name: count_removed
+UPDATE undone_imports
+SET removed = removed + :removed, remaining_from = coalesce(CAST(:last AS timestamptz), remaining_from)
+WHERE tenant_id = :tenant_id AND upload_id = :upload_id AND attempt = :attempt
+
+-- name: look_everywhere
+-- Fewer rows were found than the ledger has: before that is reported, the whole work unit is looked through.
+UPDATE undone_imports
+SET everywhere = true, remaining_from = '-infinity', remaining_to = 'infinity'
+WHERE tenant_id = :tenant_id AND upload_id = :upload_id AND attempt = :attempt
+
+-- name: forget_ledger
+DELETE FROM import_chunks WHERE tenant_id = :tenant_id AND upload_id = :upload_id
+
+-- name: end_undo
+UPDATE undone_imports SET ended_at = now()
+WHERE tenant_id = :tenant_id AND upload_id = :upload_id AND attempt = :attempt

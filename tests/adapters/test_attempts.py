@@ -186,7 +186,7 @@ def test_no_late_scan_moves_an_import_back(running: Running) -> None:
     assert running.upload.state is UploadState.IMPORTING
 
 
-@pytest.mark.parametrize("end", [UploadState.FAILED, UploadState.CANCELLED])
+@pytest.mark.parametrize("end", [UploadState.FAILED, UploadState.CANCELLING])
 def test_an_upload_that_has_ended_is_not_tried_again(running: Running, end: UploadState) -> None:
     """Somebody cancelled it while the database was away."""
     ended = running.uploads.move(running.upload, end, event(running.upload, AuditAct.IMPORT_FAILED))

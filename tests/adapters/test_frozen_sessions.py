@@ -100,7 +100,7 @@ def test_an_upload_is_closed_past_a_frozen_load(records: Callable[[], PostgresRe
     """Else no import with a frozen worker could even fail."""
     upload_id = str(uuid.uuid4())
     with frozen(records(), chunk(range(100), upload_id=upload_id)) as thaw:
-        assert records().close("tenant", upload_id).chunks == 0
+        assert records().close("tenant", upload_id, 1).chunks == 0
         with pytest.raises(TransientError):
             thaw()
 

@@ -90,7 +90,7 @@ def test_a_job_is_queued_once(queue: DynamoJobQueue) -> None:
     assert claim(queue, job("a")) is Claim.CLAIMED
     queue.enqueue(job("a"))
     assert queue.waiting() == []
-    queue.release("a")
+    queue.release("a", 1)
     queue.enqueue(job("a"))
     assert queue.waiting() == []
     assert queue.get("a") == (job("a"), JobPlace.ENDED)
@@ -106,12 +106,14 @@ def test_a_job_that_ended_or_died_can_have_another_attempt(queue: DynamoJobQueue
     claim(queue, again[1])
     queue.enqueue(again[2])
     assert [one.attempt for one in queue.running()] == [1]
-    queue.bury("a", "internal_error", START)
+    queue.bury("a", 1, "internal_error", START)
     assert [one.attempt for one in queue.dead()] == [1]
     queue.enqueue(again[2])
     assert [(one.attempt, one.tries) for one in queue.waiting()] == [(2, 1)]
     assert queue.dead() == []
-    queue.release("a")
+    queue.release("a", 1)
+    assert [one.attempt for one in queue.waiting()] == [2]  # what comes late of the first one ends it no more
+    queue.release("a", 2)
     queue.enqueue(again[3])
     assert [one.execution_name for one in queue.waiting()] == ["a-3"]
 
@@ -119,7 +121,7 @@ def test_a_job_that_ended_or_died_can_have_another_attempt(queue: DynamoJobQueue
 def test_one_that_waits_can_be_ended(queue: DynamoJobQueue) -> None:
     """A person cancels it."""
     queue.enqueue(job("a"))
-    queue.release("a")
+    queue.release("a", 1)
     assert dispatch(queue, Started(), slots=1, announced=[job("a")]) == []
 
 
@@ -132,7 +134,7 @@ def test_a_tenant_with_many_files_does_not_hold_up_another(queue: DynamoJobQueue
     queue.enqueue(job("one", 60, tenant="tenant-b"))
     queue.enqueue(job("low", 59, Priority.LOW, tenant="tenant-c"))
     for name in ("many-0", "many-1"):
-        queue.release(name)
+        queue.release(name, 1)
         dispatch(queue, executions, slots=2)
     assert executions.names == ["many-0", "many-1", "one", "low"]
 
@@ -150,8 +152,8 @@ def test_slots_are_never_exceeded_and_each_job_runs_once(queue: DynamoJobQueue) 
         assert running
         most = max(most, len(running))
         assert queue.slots().held == len(running)
-        queue.release(running[0])
-        queue.release(running[0])
+        queue.release(running[0], 1)
+        queue.release(running[0], 1)
     assert most == 3
     assert sorted(executions.names) == [f"job-{n:02}" for n in range(20)]
 
@@ -256,11 +258,11 @@ def test_a_dead_job_stays_for_people_and_holds_no_slot(queue: DynamoJobQueue) ->
     queue.enqueue(job("a"))
     claim(queue, job("a"))
     for _ in range(2):
-        queue.bury("a", "internal_error", START)
+        queue.bury("a", 1, "internal_error", START)
     assert queue.slots().held == 0
     assert queue.get("a") == (job("a"), JobPlace.DEAD)
-    queue.release("a")
-    queue.bury("a", "internal_error", START)
+    queue.release("a", 1)
+    queue.bury("a", 1, "internal_error", START)
     assert queue.dead() == []
 
 

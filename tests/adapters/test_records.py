@@ -167,10 +167,10 @@ def test_a_closed_upload_takes_no_chunk_any_more(records: Callable[[], PostgresR
     """What was in stays and is counted, also by a repeated closing; another upload goes on."""
     loader, upload_id = records(), str(uuid.uuid4())
     loader.load(chunk(range(10), upload_id=upload_id))
-    assert outcome(loader.close("tenant", upload_id).totals) == (10, 10, 0, 0)
+    assert outcome(loader.close("tenant", upload_id, 1).totals) == (10, 10, 0, 0)
     with pytest.raises(StateConflict):
         loader.load(chunk(range(10, 20), upload_id=upload_id, index=1))
-    assert outcome(loader.close("tenant", upload_id).totals) == (10, 10, 0, 0)
+    assert outcome(loader.close("tenant", upload_id, 1).totals) == (10, 10, 0, 0)
     assert outcome(loader.load(chunk(range(10, 20)))) == (10, 10, 0, 0)
 
 
@@ -186,7 +186,7 @@ def test_closing_waits_for_the_loads_under_way(
     with ThreadPoolExecutor(2) as pool:
         loading = pool.submit(loader.load, load)
         time.sleep(0.5)
-        closing = pool.submit(closer.close, "tenant", upload_id)
+        closing = pool.submit(closer.close, "tenant", upload_id, 1)
         time.sleep(0.5)
         assert not closing.done()
         holder.run("ROLLBACK")
@@ -289,7 +289,7 @@ def test_a_dry_run_says_what_the_run_then_does(
     loader = records()
     before = chunk(range(5), **options)
     loader.load(before)
-    loader.close("tenant", before.upload_id)
+    loader.forget("tenant", before.upload_id)
     files = [[1, 2, 20, 20], [20, 21, 21, 3], [30]]
 
     def run(**more: Any) -> list[tuple[int, int, int, int]]:
@@ -298,7 +298,7 @@ def test_a_dry_run_says_what_the_run_then_does(
             outcome(loader.load(chunk(minutes, upload_id=upload_id, index=index, refused=1, **options, **more)))
             for index, minutes in enumerate(files)
         ]
-        loader.close("tenant", upload_id)
+        loader.forget("tenant", upload_id)
         return done
 
     tried = run(dry_run=True)

@@ -48,7 +48,7 @@ class Swept:
 
     def __init__(self, uploads: DynamoUploads, queue: DynamoJobQueue, objects: S3Objects, upload: Upload) -> None:
         self.uploads, self.queue, self.objects = uploads, queue, objects
-        self.scans, self.failures = Taken(), Taken()
+        self.scans, self.failures, self.undos = Taken(), Taken(), Taken()
         self.upload = upload
         uploads.create(upload, event(upload, AuditAct.UPLOAD_REQUESTED))
 
@@ -62,7 +62,7 @@ class Swept:
         """Sweep; what was done."""
         now: datetime = self.upload.created_at + timedelta(**time)
         return UploadSweep(
-            self.uploads, self.objects, self.queue, self.scans, self.failures, lambda: now, _URL_SECONDS
+            self.uploads, self.objects, self.queue, self.scans, self.failures, self.undos, lambda: now, _URL_SECONDS
         ).run()
 
     @property
@@ -116,7 +116,7 @@ def test_a_queued_upload_without_a_job_gets_one(swept: Swept) -> None:
 def test_a_retry_that_died_half_way_is_queued(swept: Swept) -> None:
     """The upload is at its next attempt, and the job is still dead with the one before."""
     swept.queue.enqueue(job_of(swept.upload))
-    swept.queue.bury(swept.upload.upload_id, "internal_error", swept.upload.created_at)
+    swept.queue.bury(swept.upload.upload_id, 1, "internal_error", swept.upload.created_at)
     importing = swept.move_to(UploadState.IMPORTING)
     swept.uploads.move(importing, UploadState.QUEUED, event(importing, AuditAct.ATTEMPT_FAILED), attempt=2)
     assert swept.after(minutes=6) == {importing.upload_id: Mending.QUEUED}
@@ -127,7 +127,7 @@ def test_a_retry_that_died_half_way_is_queued(swept: Swept) -> None:
 def test_an_upload_whose_job_has_ended_without_it_is_ended(swept: Swept, state: UploadState) -> None:
     """By the failure step, which knows how."""
     swept.queue.enqueue(job_of(swept.upload))
-    swept.queue.release(swept.upload.upload_id)
+    swept.queue.release(swept.upload.upload_id, 1)
     moved = swept.move_to(state)
     assert swept.after(minutes=6) == {moved.upload_id: Mending.FAILED}
     [payload] = swept.failures.events
@@ -150,6 +150,26 @@ def test_an_upload_that_is_in_the_queue_is_left_alone(swept: Swept, place: JobPl
 def test_an_upload_that_has_ended_is_not_looked_at(swept: Swept) -> None:
     """It is in no listing of what is under way."""
     queued = swept.move_to(UploadState.QUEUED)
-    swept.uploads.move(queued, UploadState.CANCELLED, event(queued, AuditAct.IMPORT_FAILED))
+    swept.uploads.move(queued, UploadState.FAILED, event(queued, AuditAct.IMPORT_FAILED))
     assert swept.after(days=1) == {}
     assert swept.uploads.unmoved(UploadState.CANCELLED, swept.upload.created_at + timedelta(days=1), 10) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "mending", "minutes"),
+    [
+        ((UploadState.CANCELLING,), Mending.CANCELLED, 6),
+        ((UploadState.FAILED, UploadState.UNDOING), Mending.UNDONE, 21),
+    ],
+)
+def test_what_a_person_asked_for_goes_on(
+    swept: Swept, path: tuple[UploadState, ...], mending: Mending, minutes: int
+) -> None:
+    """A cancelling or an undoing whose function has failed for the last time is done again, until it has ended."""
+    upload = swept.move_to(UploadState.IMPORTING)
+    for state, act in zip(path, (AuditAct.IMPORT_FAILED, AuditAct.UNDO_REQUESTED), strict=False):
+        upload = swept.uploads.move(upload, state, event(upload, act))
+    assert swept.after(minutes=minutes - 2) == {}
+    assert swept.after(minutes=minutes) == {upload.upload_id: mending}
+    [taken] = swept.failures.events or swept.undos.events
+    assert (taken["uploadId"], taken["attempt"]) == (upload.upload_id, 1)

@@ -9,7 +9,7 @@ import pytest
 
 from shared.adapters.dynamodb_uploads import DynamoUploads
 from shared.domain.audit import AuditAct, AuditEvent
-from shared.domain.upload import ALLOWED_MOVES, Failure, Totals, Upload, UploadState
+from shared.domain.upload import ALLOWED_MOVES, RESTARTS, Failure, Totals, Upload, UploadState
 from shared.errors import RequestRefused, StateConflict
 
 _SECOND = timedelta(seconds=1)
@@ -72,14 +72,13 @@ def test_no_move_is_made_that_is_not_allowed(uploads: DynamoUploads, created: Up
     assert uploads.get(created.tenant_id, created.upload_id) == created
 
 
-def test_ended_is_where_no_move_leads_out() -> None:
-    """The four ends, and no other state."""
-    assert {state for state in UploadState if state.ended} == {
-        UploadState.COMPLETED,
-        UploadState.COMPLETED_WITH_ERRORS,
-        UploadState.FAILED,
-        UploadState.CANCELLED,
+def test_ended_is_where_nothing_leads_out_but_what_people_ask_for() -> None:
+    """From the five ends lead undo and retry; from every other state more than that."""
+    undo = {UploadState.UNDOING}
+    assert {state for state in UploadState if ALLOWED_MOVES[state] <= undo} == {
+        state for state in UploadState if state.ended
     }
+    assert all(state.ended for state in RESTARTS)
     assert set(ALLOWED_MOVES) == set(UploadState)
 
 

@@ -18,7 +18,7 @@ _WITHOUT_RESOURCE = (
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 )
-_DATABASE_FUNCTIONS = {"load_chunk", "finish_import", "fail_import", "migrate_database"}
+_DATABASE_FUNCTIONS = {"load_chunk", "finish_import", "fail_import", "undo_import", "migrate_database"}
 
 
 def test_no_statement_allows_everything(templates: Templates) -> None:
@@ -101,7 +101,7 @@ def test_only_functions_of_the_database_read_its_secret(templates: Templates) ->
                 readers[next(prefix for prefix in readers if resource.startswith(prefix))].add(name)
     assert readers == {
         "<DatabaseSecret": _DATABASE_FUNCTIONS,
-        "<AuthSecret": {"start_upload", "manage_profiles", "manage_api_keys", "read_status"},
+        "<AuthSecret": {"start_upload", "change_upload", "manage_profiles", "manage_api_keys", "read_status"},
     }
 
 

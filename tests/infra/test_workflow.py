@@ -193,7 +193,7 @@ def test_migrations_run_before_anything_can_import(templates: Templates) -> None
         for function in templates.of_type("AWS::Lambda::Function")
         if name in templates.resources[function].get("DependsOn", ())
     }
-    assert waiting == {"load_chunk", "finish_import", "fail_import"}
+    assert waiting == {"load_chunk", "finish_import", "fail_import", "undo_import"}
 
 
 def test_alarms_tell_somebody(templates: Templates) -> None:

@@ -1,4 +1,4 @@
-"""The failure step, as a Lambda function that is invoked without waiting for it."""
+"""A step, as a Lambda function that is invoked without waiting for it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
-class LambdaFailStep:
-    """The port `FailStep`."""
+class LambdaStep:
+    """The port `Step`."""
 
     def __init__(self, client: LambdaClient, *, function: str) -> None:
         self._client = client
