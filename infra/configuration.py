@@ -10,6 +10,8 @@ from aws_cdk import aws_logs as logs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 from pydantic_core import ErrorDetails
 
+from infra.constructs.database import MOST_CLIENTS
+from infra.constructs.import_workflow import CONCURRENT_CHUNKS
 from shared.settings import Settings, needed_by_oidc
 
 OPERATOR_SETTINGS = (
@@ -104,6 +106,17 @@ class Configuration(BaseModel):
             raise ValueError("SCANNER: the demo rules are for one machine and no antivirus; choose clamd or none")
         if value["SCANNER"] == "clamd" and not value["CLAMD_ADDRESS"]:
             raise ValueError("SCANNER: clamd needs a CLAMD_ADDRESS, host:port")
+        return value
+
+    @field_validator("settings")
+    @classmethod
+    def _leaves_the_database_connections(cls, value: dict[str, Any]) -> dict[str, Any]:
+        most = MOST_CLIENTS // CONCURRENT_CHUNKS
+        if value["JOB_CONCURRENCY"] > most:
+            raise ValueError(
+                f"JOB_CONCURRENCY: each import loads up to {CONCURRENT_CHUNKS} chunks at once, so the database of this "
+                f"size serves {most}; docs/capacity.md tells how to have more"
+            )
         return value
 
     @field_validator("alarm_email")

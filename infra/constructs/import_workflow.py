@@ -25,7 +25,9 @@ from shared.services.failures import PASSING
 NEVER_RETRIED = ["UploadRejected", "StateConflict", "AccountingError"]
 """Classes of `shared.errors` whose cause another attempt cannot change."""
 
-_CONCURRENT_CHUNKS = 8
+CONCURRENT_CHUNKS = 8
+"""Of one import. Each holds a connection to the database while it loads; so many keep up with its processors."""
+
 _TIMEOUT = Duration.hours(6)
 _TASK_MARGIN_SECONDS = 15
 """A task may take longer than its function's timeout by a cold start."""
@@ -105,7 +107,7 @@ class ImportWorkflow(Construct):
         each = sfn.Map(
             self,
             "LoadFewChunks",
-            max_concurrency=_CONCURRENT_CHUNKS,
+            max_concurrency=CONCURRENT_CHUNKS,
             items_path="$.plan.fewChunks",
             item_selector={**_UPLOAD, "chunk": sfn.JsonPath.object_at("$$.Map.Item.Value")},
             result_path=sfn.JsonPath.DISCARD,
@@ -121,7 +123,7 @@ class ImportWorkflow(Construct):
             "LoadChunks",
             label="LoadChunks",
             map_execution_type=sfn.StateMachineType.STANDARD,
-            max_concurrency=_CONCURRENT_CHUNKS,
+            max_concurrency=CONCURRENT_CHUNKS,
             item_reader=_ChunkList(bucket, "$.plan.chunksKey"),
             item_selector={**_UPLOAD, "chunk": sfn.JsonPath.object_at("$$.Map.Item.Value")},
             result_path=sfn.JsonPath.DISCARD,

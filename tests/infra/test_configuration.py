@@ -45,6 +45,7 @@ def test_cdks_own_context_is_left_alone() -> None:
         ({**_GOOD, "alarmEmail": "nobody"}, "alarmEmail"),
         ({**_GOOD, "logRetentionDays": 42}, "logRetentionDays"),
         ({**_GOOD, "settings": {"JOB_CONCURRENCY": 0}}, "JOB_CONCURRENCY"),
+        ({**_GOOD, "settings": {"JOB_CONCURRENCY": 41}}, "JOB_CONCURRENCY"),
         ({**_GOOD, "settings": {"JOB_CONCURENCY": 5}}, "JOB_CONCURENCY"),
         ({**_GOOD, "settings": {"BUCKET": "mine"}}, "BUCKET"),
         ({**_GOOD, "settings": {"AUTH_PROVIDER": "saml"}}, "AUTH_PROVIDER"),
