@@ -16,6 +16,7 @@ from shared.settings import Settings, needed_by_oidc
 
 OPERATOR_SETTINGS = (
     "max_file_size",
+    "multipart_bytes",
     "upload_rate_limit",
     "tenant_upload_rate_limit",
     "api_key_upload_rate_limit",

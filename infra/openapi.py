@@ -20,6 +20,7 @@ from shared.domain.quality_report import QualityReport
 from shared.domain.record import ProductionRecord
 from shared.domain.upload import UploadStatus
 from shared.services.api_keys import NewApiKey
+from shared.services.send_parts import SignParts
 from shared.services.start_upload import StartUpload
 
 TARGET = ROOT / "docs" / "openapi.json"
@@ -28,6 +29,8 @@ _PROFILES = "/api/import/profiles"
 _KEYS = "/api/import/api-keys"
 
 Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
 
 
 def document() -> Schema:
@@ -97,6 +100,22 @@ def _operations() -> dict[str, Schema]:
                 "200": _answer("It is cancelled.", _ref("ChangedUpload")),
                 "202": _answer("It is, once what is going in at this moment has.", _ref("ChangedUpload")),
             },
+        },
+        f"POST {_UPLOADS}/{{uploadId}}/parts": {
+            "operationId": "signParts",
+            "summary": "URLs for parts of a large file, each to be sent by PUT with exactly its bytes",
+            "requestBody": _body("SignParts"),
+            "responses": {"200": _answer("The URLs.", _object(parts=_parts("url"), expiresAt=_TEXT))},
+        },
+        f"GET {_UPLOADS}/{{uploadId}}/parts": {
+            "operationId": "getParts",
+            "summary": "The parts that have come, for whoever goes on after a break",
+            "responses": {"200": _answer("In their order.", _object(parts=_parts("etag")))},
+        },
+        f"POST {_UPLOADS}/{{uploadId}}/complete": {
+            "operationId": "completeUpload",
+            "summary": "Make the file of its parts, once all have come",
+            "responses": {"200": _answer("It is one file now.", _ref("ChangedUpload"))},
         },
         f"POST {_UPLOADS}/{{uploadId}}/retry": {
             "operationId": "retryUpload",
@@ -184,7 +203,7 @@ def _operations() -> dict[str, Schema]:
 
 
 def _schemas() -> Schema:
-    taken: list[type[BaseModel]] = [StartUpload, ProfileContent, NewApiKey]
+    taken: list[type[BaseModel]] = [StartUpload, SignParts, ProfileContent, NewApiKey]
     given: list[type[BaseModel]] = [Profile, AuditEvent, QualityReport, ProductionRecord]
     _, of_models = models_json_schema(
         [*((model, "validation") for model in taken), *((model, "serialization") for model in given)],
@@ -192,7 +211,7 @@ def _schemas() -> Schema:
         ref_template="#/components/schemas/{model}",
     )
     schemas: Schema = of_models["$defs"]
-    text, number = {"type": "string"}, {"type": "integer"}
+    text, number = _TEXT, {"type": "integer"}
     return schemas | {
         "Error": _object(
             error={**text, "description": "A stable code."},
@@ -209,7 +228,15 @@ def _schemas() -> Schema:
             tracking=_object(statusUrl=text, websocketUrl={"type": ["string", "null"]}),
             upload={
                 "anyOf": [
-                    _object(method=text, url=text, fields={"type": "object"}, expiresAt={"type": ["string", "null"]}),
+                    _object(method={"const": "POST"}, url=text, fields={"type": "object"}, expiresAt=text),
+                    _object(
+                        method={"const": "MULTIPART"},
+                        partSize=number,
+                        partCount=number,
+                        partsUrl=text,
+                        completeUrl=text,
+                        expiresAt=text,
+                    ),
                     {"type": "null"},
                 ]
             },
@@ -231,6 +258,11 @@ def _schemas() -> Schema:
         "CreatedApiKey": _object(keyId=text, name=text, key=text, createdAt=text, createdBy=text),
         "Download": _object(url=text, expiresAt=text),
     }
+
+
+def _parts(further: str) -> Schema:
+    part = _object(partNumber={"type": "integer"}, size={"type": "integer"}, **{further: _TEXT})
+    return {"type": "array", "items": part}
 
 
 def _status() -> Schema:

@@ -29,6 +29,9 @@ PROFILES_PATH = "/api/import/profiles"
 ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled", "undone"})
 """The statuses after which nothing changes any more by itself."""
 
+_PARTS_SIGNED = 20
+"""At once: few enough that their URLs do not expire before it is their turn."""
+
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 _TIMEOUTS = httpx.Timeout(60.0, connect=5.0)
 _MIME_TYPES = {
@@ -156,12 +159,15 @@ class LinefeedClient:
         return _json(self._send("POST", "", json=request, headers=headers))
 
     def send_file(self, upload: Mapping[str, Any], path: Path, on_bytes: Callable[[int], None] | None = None) -> None:
-        """Send the bytes as the form that `start_upload` answered with; the file is never whole in memory.
+        """Send the bytes as `start_upload` answered: as a form, or a large file in parts that are not there yet.
 
-        `on_bytes` is told the number of bytes each time some have been handed to the connection.
-        The file is the last part of the form, because S3 ignores what comes after it.
+        The file is never whole in memory. `on_bytes` is told the number of bytes each time some have been handed to
+        the connection. The file is the last part of the form, because S3 ignores what comes after it.
         """
         form = upload["upload"]
+        if form["method"] == "MULTIPART":
+            self._send_parts(upload["uploadId"], form, path, on_bytes)
+            return
         with _ReportingFile(path, on_bytes) as file:
             try:
                 answer = self._storage.post(
@@ -169,6 +175,33 @@ class LinefeedClient:
                 )
             except httpx.TransportError as error:
                 raise Unreachable(f"The connection broke while {path.name} was sent: {_described(error)}") from error
+        if answer.is_error:
+            raise StorageError(*_storage_reason(answer))
+
+    def _send_parts(
+        self, upload_id: str, form: Mapping[str, Any], path: Path, on_bytes: Callable[[int], None] | None
+    ) -> None:
+        stored = _json(self._send("GET", f"/{upload_id}/parts"))["parts"]
+        there = {part["partNumber"] for part in stored}
+        missing = [number for number in range(1, form["partCount"] + 1) if number not in there]
+        if on_bytes:
+            on_bytes(sum(part["size"] for part in stored))
+        with path.open("rb") as file:
+            while missing:
+                numbers, missing = missing[:_PARTS_SIGNED], missing[_PARTS_SIGNED:]
+                signed = _json(self._send("POST", f"/{upload_id}/parts", json={"partNumbers": numbers}))["parts"]
+                for part in signed:
+                    file.seek((part["partNumber"] - 1) * form["partSize"])
+                    self._put_part(part, file.read(part["size"]), path)
+                    if on_bytes:
+                        on_bytes(part["size"])
+        self._send("POST", f"/{upload_id}/complete")
+
+    def _put_part(self, part: Mapping[str, Any], data: bytes, path: Path) -> None:
+        try:
+            answer = self._storage.put(part["url"], content=data)
+        except httpx.TransportError as error:
+            raise Unreachable(f"The connection broke while {path.name} was sent: {_described(error)}") from error
         if answer.is_error:
             raise StorageError(*_storage_reason(answer))
 

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     upload_rate_limit: Annotated[int, Field(gt=0)] = Field(10, description="Uploads an hour and user.")
     tenant_upload_rate_limit: Annotated[int, Field(gt=0)] = Field(1000, description="Uploads an hour and tenant.")
     api_key_upload_rate_limit: Annotated[int, Field(gt=0)] = Field(300, description="Uploads an hour and API key.")
+    multipart_bytes: Bytes = Field(104_857_600, description="Size above which a file is sent in parts, in bytes.")
     upload_url_seconds: Seconds = Field(900, description="How long a presigned upload URL works.")
     job_concurrency: Annotated[int, Field(gt=0)] = Field(5, description="Imports that run at the same time.")
     job_attempts: Annotated[int, Field(gt=0)] = Field(

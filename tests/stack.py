@@ -27,6 +27,7 @@ from shared.domain.identity import Role
 from tests.driving import Person
 
 _START_SECONDS = 90
+SETTINGS = {"CHUNK_BYTES": "65536", "JOB_RETRY_SECONDS": "1", "MULTIPART_BYTES": str(17 << 20)}
 
 
 def start_stack(folder: Path, **settings: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
@@ -52,7 +53,7 @@ def stop_stack(process: subprocess.Popen[bytes], seconds: float = 60) -> int:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The running stack's stack.json; small files have many chunks, and the wait for another attempt is short."""
-    process, description = start_stack(tmp_path_factory.mktemp("stack"), CHUNK_BYTES="65536", JOB_RETRY_SECONDS="1")
+    process, description = start_stack(tmp_path_factory.mktemp("stack"), **SETTINGS)
     yield description
     assert stop_stack(process) == 0
 

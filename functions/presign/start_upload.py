@@ -10,6 +10,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import wiring
 from shared.domain.identity import Permission
+from shared.domain.parts import KEPT_FOR
+from shared.domain.upload import UploadState
 from shared.http_api import BASE, answer, correlation_id, identify, new_http_api, text_body
 from shared.observability import instrumented, logger
 from shared.services.start_upload import StartedUpload, rate_limit_headers, start_upload
@@ -41,25 +43,39 @@ def post_upload() -> Response[str]:
 
 
 def _show(started: StartedUpload) -> dict[str, Any]:
-    upload, post, expires_at = started.upload, started.post, started.post_expires_at
+    upload = started.upload
+    message, how = _how_to_send(started)
     return {
         "success": True,
         "uploadId": upload.upload_id,
         "jobId": upload.upload_id,
         "status": upload.state.status,
-        "message": "Send the file to upload.url as multipart/form-data: every field of upload.fields, then `file`."
-        if post
-        else "The file has arrived already; follow tracking.statusUrl.",
+        "message": message,
         "tracking": {"statusUrl": f"{BASE}?uploadId={upload.upload_id}", "websocketUrl": None},
-        "upload": {
-            "method": "POST",
-            "url": post.url,
-            "fields": post.fields,
-            "expiresAt": expires_at.isoformat() if expires_at else None,
-        }
-        if post
-        else None,
+        "upload": how,
     }
+
+
+def _how_to_send(started: StartedUpload) -> tuple[str, dict[str, Any] | None]:
+    upload, post, expires_at = started.upload, started.post, started.post_expires_at
+    if post and expires_at:
+        return (
+            "Send the file to upload.url as multipart/form-data: every field of upload.fields, then `file`.",
+            {"method": "POST", "url": post.url, "fields": post.fields, "expiresAt": expires_at.isoformat()},
+        )
+    if upload.parts and upload.state is UploadState.AWAITING_UPLOAD:
+        return (
+            "Ask upload.partsUrl for the URLs of parts, PUT each part's bytes there, and POST to upload.completeUrl.",
+            {
+                "method": "MULTIPART",
+                "partSize": upload.parts.part_bytes,
+                "partCount": upload.parts.count,
+                "partsUrl": f"{BASE}/{upload.upload_id}/parts",
+                "completeUrl": f"{BASE}/{upload.upload_id}/complete",
+                "expiresAt": (upload.created_at + KEPT_FOR).isoformat(),
+            },
+        )
+    return "The file has arrived already; follow tracking.statusUrl.", None
 
 
 @instrumented(correlation_id_path=None)

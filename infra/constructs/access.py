@@ -37,7 +37,8 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
     return {
         "start_upload": Access(
             told.of(
-                *("MAX_FILE_SIZE", "UPLOAD_RATE_LIMIT", "TENANT_UPLOAD_RATE_LIMIT", "API_KEY_UPLOAD_RATE_LIMIT"),
+                *("MAX_FILE_SIZE", "MULTIPART_BYTES"),
+                *("UPLOAD_RATE_LIMIT", "TENANT_UPLOAD_RATE_LIMIT", "API_KEY_UPLOAD_RATE_LIMIT"),
                 *(
                     "UPLOAD_URL_SECONDS",
                     "RETENTION_DAYS",
@@ -65,6 +66,16 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 _items(tables.uploads, "GetItem", "UpdateItem"),
                 _items(tables.jobs, "PutItem", "UpdateItem"),
                 _items(tables.audit, "PutItem"),
+                *identifying,
+            ],
+        ),
+        "send_parts": Access(
+            told.of("UPLOAD_URL_SECONDS", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE", *sessions),
+            [
+                _items(tables.uploads, "GetItem"),
+                # A part's PUT is signed with this role's credentials, so it can do no more than this.
+                objects.may(["s3:PutObject", "s3:ListMultipartUploadParts", "s3:GetObject"], "incoming"),
+                iam.PolicyStatement(actions=["s3:ListBucket"], resources=[data.bucket.bucket_arn]),
                 *identifying,
             ],
         ),

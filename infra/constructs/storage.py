@@ -6,6 +6,8 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from shared.domain.parts import KEPT_FOR
+
 _WORK_DAYS = 7
 """A plan outlives its execution (6 hours at most) by enough days to look into a failure, and a day longer than an
 upload can be retried by it (`RETRIED_WITHIN`)."""
@@ -47,7 +49,7 @@ class Storage(Construct):
             cors=[
                 s3.CorsRule(
                     allowed_origins=[page_origin],
-                    allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.GET],
+                    allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.PUT, s3.HttpMethods.GET],
                     allowed_headers=["*"],
                     exposed_headers=["ETag"],
                     max_age=3600,
@@ -59,7 +61,9 @@ class Storage(Construct):
                 _expire("refused", retention_days),
                 _expire("reports", retention_days),
                 _expire("work", _WORK_DAYS),
-                s3.LifecycleRule(id="abandoned-parts", abort_incomplete_multipart_upload_after=Duration.days(1)),
+                s3.LifecycleRule(
+                    id="abandoned-parts", abort_incomplete_multipart_upload_after=Duration.days(KEPT_FOR.days)
+                ),
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )

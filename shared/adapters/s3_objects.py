@@ -12,13 +12,14 @@ from botocore.exceptions import ClientError
 from shared.adapters.aws_errors import error_code, translated
 from shared.domain.upload import SourceObject
 from shared.errors import TransientError
-from shared.services.ports import SignedPost
+from shared.services.ports import SignedPost, StoredPart
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from mypy_boto3_s3 import S3Client
 
 _READ_BUFFER = 1 << 20
+_NO_PARTS = "NoSuchUpload"
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 
 
@@ -42,6 +43,44 @@ class S3Objects:
             ExpiresIn=seconds,
         )
         return SignedPost(post["url"], post["fields"])
+
+    def begin_parts(self, key: str, *, content_type: str) -> str:
+        """Begin a multipart upload; its id."""
+        with translated("The file store"):
+            begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
+        return begun["UploadId"]
+
+    def sign_part(self, key: str, storage_id: str, number: int, *, size: int, seconds: int) -> str:
+        """A URL that takes exactly so many bytes as this part, for so long."""
+        part = {"Bucket": self._bucket, "Key": key, "UploadId": storage_id, "PartNumber": number, "ContentLength": size}
+        return self._client.generate_presigned_url("upload_part", Params=part, ExpiresIn=seconds)
+
+    def stored_parts(self, key: str, storage_id: str) -> list[StoredPart] | None:
+        """The parts that have come; None once they were put together or forgotten."""
+        pages = self._client.get_paginator("list_parts").paginate(Bucket=self._bucket, Key=key, UploadId=storage_id)
+        try:
+            with translated("The file store"):
+                listed = [part for page in pages for part in page.get("Parts", [])]
+        except ClientError as error:
+            if error_code(error) != _NO_PARTS:
+                raise
+            return None
+        return [StoredPart(part["PartNumber"], part["Size"], part["ETag"].strip('"')) for part in listed]
+
+    def join_parts(self, key: str, storage_id: str, parts: list[StoredPart]) -> None:
+        """Complete the multipart upload; one that was completed before is left alone."""
+        named = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
+        try:
+            with translated("The file store"):
+                self._client.complete_multipart_upload(
+                    Bucket=self._bucket,
+                    Key=key,
+                    UploadId=storage_id,
+                    MultipartUpload={"Parts": named},  # type: ignore[typeddict-item]
+                )
+        except ClientError as error:
+            if error_code(error) != _NO_PARTS:
+                raise
 
     def sign_download(self, key: str, *, file_name: str, seconds: int) -> str:
         """A URL that downloads the object under a file name, for so long."""

@@ -230,6 +230,14 @@ class SourceObject(Value):
     size: int
 
 
+class Parts(Value):
+    """How a large file is sent; `storage_id` is S3's name of the multipart upload."""
+
+    storage_id: str
+    part_bytes: int
+    count: int
+
+
 class Totals(Value):
     """Where each record of a file went. `records` is the number in the file."""
 
@@ -319,6 +327,7 @@ class Upload(Value):
     generation: int = Field(
         default=1, ge=1, description="Which time its rows go in from the first one on: one more than it was undone."
     )
+    parts: Parts | None = Field(default=None, description="Where the file is sent in parts.")
     source: SourceObject | None = None
     received_at: datetime | None = Field(default=None, description="When the scan first saw the file.")
     accepted_at: datetime | None = Field(default=None, description="When the scan let the source pass; None before.")

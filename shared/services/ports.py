@@ -269,6 +269,15 @@ class SignedPost:
     fields: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part that has come. `size` is in bytes."""
+
+    number: int
+    size: int
+    etag: str
+
+
 class Objects(Protocol):
     """The bucket."""
 
@@ -277,6 +286,18 @@ class Objects(Protocol):
 
         `sha256` in Base64, where it is known, is that of the only bytes that are taken.
         """
+
+    def begin_parts(self, key: str, *, content_type: str) -> str:
+        """Let an object be sent in parts; what the storage calls that."""
+
+    def sign_part(self, key: str, storage_id: str, number: int, *, size: int, seconds: int) -> str:
+        """A URL that takes exactly so many bytes as this part, for so long."""
+
+    def stored_parts(self, key: str, storage_id: str) -> list[StoredPart] | None:
+        """The parts that have come; None once they were put together or forgotten."""
+
+    def join_parts(self, key: str, storage_id: str, parts: list[StoredPart]) -> None:
+        """Make the object of its parts; harmless when repeated."""
 
     def sign_download(self, key: str, *, file_name: str, seconds: int) -> str:
         """A URL that downloads the object under a file name, for so long."""

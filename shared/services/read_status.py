@@ -46,6 +46,13 @@ _MESSAGES = {
 }
 
 
+_INTERNAL = (
+    *("objectKey", "source", "parts", "refusedRowsKey", "qualityReportKey"),
+    *("options", "plan", "generation"),
+)
+"""Members of an upload that the API does not show, or shows in a form of its own."""
+
+
 def find_upload(identity: Identity, upload_id: str, uploads: Uploads) -> Upload:
     """The tenant's upload; raises RequestRefused 404, also for what is another's."""
     upload = uploads.get(identity.tenant_id, upload_id)
@@ -57,7 +64,7 @@ def find_upload(identity: Identity, upload_id: str, uploads: Uploads) -> Upload:
 def show_upload(upload: Upload) -> dict[str, Any]:
     """An upload as the API shows it."""
     view = upload.model_dump(mode="json", by_alias=True, exclude={"tenant_id", "request_digest", "state"})
-    for internal in ("objectKey", "source", "refusedRowsKey", "qualityReportKey", "options", "plan", "generation"):
+    for internal in _INTERNAL:
         view.pop(internal)
     if upload.totals:
         view["totals"]["unprocessed"] = upload.totals.unprocessed

@@ -15,6 +15,7 @@ from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.file_choices import CheckedChoices
 from shared.domain.identity import Identity
+from shared.domain.parts import parts_of
 from shared.domain.problems import file_problem
 from shared.domain.upload import Upload, UploadOptions, UploadState
 from shared.errors import RequestRefused
@@ -84,7 +85,7 @@ class StartUpload(CheckedChoices, UploadOptions):
 
 @dataclass(frozen=True, slots=True)
 class StartedUpload:
-    """The answer. `allowance` is None when an earlier request's answer is repeated."""
+    """The answer: a file that is sent as a whole has a `post`. `allowance` is None when an answer is repeated."""
 
     upload: Upload
     post: SignedPost | None
@@ -121,11 +122,12 @@ def start_upload(
     if known is None:
         _check_profiles(upload, profiles)
         allowance = _count(identity, limiter, settings)
+        upload = _in_parts(upload, objects, settings)
         if not uploads.create(upload, _requested(upload)):
             known = uploads.get(upload.tenant_id, upload.upload_id)
     if known is not None:
         upload = _same_request(known, upload)
-    if upload.state is not UploadState.AWAITING_UPLOAD:
+    if upload.state is not UploadState.AWAITING_UPLOAD or upload.parts:
         return StartedUpload(upload, None, None, allowance)
     post = objects.sign_upload(
         upload.object_key,
@@ -228,6 +230,14 @@ def _new_upload(
         object_key=object_keys.incoming(identity.tenant_id, str(upload_id), request.import_type),
         options=request.options,
     )
+
+
+def _in_parts(upload: Upload, objects: Objects, settings: Settings) -> Upload:
+    """The upload, of which a large one is begun to be sent in parts; S3 forgets those that nobody completes."""
+    if upload.file_size <= settings.multipart_bytes:
+        return upload
+    storage_id = objects.begin_parts(upload.object_key, content_type=upload.mime_type)
+    return upload.model_copy(update={"parts": parts_of(upload.file_size, storage_id)})
 
 
 def _requested(upload: Upload) -> AuditEvent:

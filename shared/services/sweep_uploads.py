@@ -10,6 +10,7 @@ from enum import Enum
 
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.job import job_of
+from shared.domain.parts import KEPT_FOR
 from shared.domain.problems import file_problem
 from shared.domain.upload import Failure, Upload, UploadState
 from shared.errors import StateConflict
@@ -94,7 +95,8 @@ class UploadSweep:
         """One that is there came without an event; one that is not there cannot come any more when its URL is old."""
         if self.objects.describe(upload.object_key, None):
             return self._scan_again(upload)
-        url_works_until = upload.created_at + timedelta(seconds=self.upload_url_seconds)
+        sent_for = KEPT_FOR if upload.parts else timedelta(seconds=self.upload_url_seconds)
+        url_works_until = upload.created_at + sent_for
         if self.clock() < url_works_until + _SENDING_TAKES:
             return None
         code = "file_not_received"

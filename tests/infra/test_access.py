@@ -101,7 +101,14 @@ def test_only_functions_of_the_database_read_its_secret(templates: Templates) ->
                 readers[next(prefix for prefix in readers if resource.startswith(prefix))].add(name)
     assert readers == {
         "<DatabaseSecret": _DATABASE_FUNCTIONS,
-        "<AuthSecret": {"start_upload", "change_upload", "manage_profiles", "manage_api_keys", "read_status"},
+        "<AuthSecret": {
+            "start_upload",
+            "send_parts",
+            "change_upload",
+            "manage_profiles",
+            "manage_api_keys",
+            "read_status",
+        },
     }
 
 
