@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.driving import Person, csv_bytes, outcome, rows
-from tests.faults.test_exactly_once import Invoke, Query, ledger_and_table, wait_for, waiting
+from tests.faults.watching import Invoke, Query, ledger_and_table, wait_for, waiting
 from tests.stack import list_workers
 
 
