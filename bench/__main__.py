@@ -27,6 +27,7 @@ from bench.load import load_the_system
 from bench.memory import worker_peak_megabytes
 from bench.queue import queue_waits
 from bench.system import system_ratio
+from bench.undo import undo_seconds
 
 RESULTS = Path(__file__).with_name("results.json")
 _ROWS = 1_000_000
@@ -137,6 +138,12 @@ def _queue(*_: object) -> Iterator[Result]:
         yield Result(f"queue_others_of_{peer.replace(' ', '_')}", round(ratio, 3), "× its p95", 0.2, most=True)
 
 
+def _undo(folder: Path, rows: int, _: int) -> Iterator[Result]:
+    seconds = undo_seconds(folder, rows)
+    yield Result("undo_s", round(seconds.undo, 1), f"s for {rows:,} rows among as many", 10, most=True)
+    yield Result("undo_of_delete", round(seconds.undo / seconds.delete, 2), "× a plain DELETE of as many")
+
+
 _PARTS: dict[str, Callable[[Path, int, int], Iterator[Result]]] = {
     "engine": _engine,
     "system": _system,
@@ -146,6 +153,7 @@ _PARTS: dict[str, Callable[[Path, int, int], Iterator[Result]]] = {
     "imports": _imports,
     "layouts": _layouts,
     "queue": _queue,
+    "undo": _undo,
 }
 """Each is given a folder, the records in the file, and how often to measure."""
 
