@@ -58,7 +58,11 @@ class FaultySystem:
             for function in self.aws("lambda").list_functions()["Functions"]
         }
         self._secret = self.aws("secretsmanager").get_secret_value(SecretId=self.stack["authSecretArn"])["SecretString"]
-        self.fault_free = self._digest_without_faults()
+        try:
+            self.fault_free = self._digest_without_faults()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> int:
         """Stop it all; the stack's exit status."""
