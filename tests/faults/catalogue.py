@@ -162,4 +162,4 @@ CATALOGUE = (
     Fault("events_doubled_and_reordered", _events),
     Fault("chunks_delivered_again", _chunks_again),
 )
-"""All that can be done to the system. What stays out: a lost event, until the sweep finds uploads without one."""
+"""All that can be done to the system while others use it. A lost event is in test_exactly_once.py."""
