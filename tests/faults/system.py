@@ -175,6 +175,7 @@ class FaultySystem:
         self._await_rest(upload_id)
         assert self._counts(upload_id) == (COUNT, COUNT, COUNT)
         assert self.digest(upload_id) == self.fault_free
+        assert person.client.status(upload_id)["progress"]["successfulRecords"] == COUNT
 
     def digest(self, upload_id: str) -> str:
         """Of the content of an upload's rows."""

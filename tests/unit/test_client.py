@@ -110,7 +110,7 @@ def status_of(status: str) -> Answer:
 
 
 def form(peer: Peer) -> dict[str, Any]:
-    return {"upload": {"url": f"{peer.url}/bucket", "fields": {"key": "incoming/x", "policy": "p"}}}
+    return {"upload": {"method": "POST", "url": f"{peer.url}/bucket", "fields": {"key": "incoming/x", "policy": "p"}}}
 
 
 def test_an_upload_is_announced_with_what_the_caller_chose(peer: Peer, client: LinefeedClient, file: Path) -> None:
