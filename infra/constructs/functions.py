@@ -62,6 +62,17 @@ class Functions(Construct):
         """The function of a module."""
         return self._by_name[name]
 
+    def let_call(self, caller: str, *called: str) -> None:
+        """Let a function invoke others, whose names it is told as `{MODULE}_FUNCTION`."""
+        for name in called:
+            self[caller].add_environment(f"{name.upper()}_FUNCTION", self[name].function_name)
+            self.let_invoke(caller, name)
+
+    def let_invoke(self, caller: str, called: str) -> None:
+        """Let a function's role invoke another one, and no version of it."""
+        invoking = iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self[called].function_arn])
+        self[caller].add_to_role_policy(invoking)
+
 
 def _function(
     scope: Construct,

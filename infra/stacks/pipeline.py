@@ -64,7 +64,8 @@ class PipelineStack(Stack):
         )
         self._dispatch()
         self._sweep()
-        self._end_what_people_change()
+        # The API's own function is in no VPC: what needs the database is done by others, which it calls.
+        self.functions.let_call("change_upload", "fail_import", "undo_import")
         self._migrate()
         Alarms(
             self,
@@ -93,11 +94,7 @@ class PipelineStack(Stack):
             iam.PolicyStatement(actions=["states:StartExecution"], resources=[machine.state_machine_arn])
         )
         dispatch.add_to_role_policy(iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions]))
-        fail = self.functions["fail_import"]
-        dispatch.add_environment("FAIL_IMPORT_FUNCTION", fail.function_name)
-        dispatch.add_to_role_policy(
-            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[fail.function_arn])
-        )
+        self.functions.let_call("dispatch_job", "fail_import")
         dispatch.add_event_source(
             sources.DynamoEventSource(
                 self._data.tables.jobs,
@@ -111,29 +108,14 @@ class PipelineStack(Stack):
 
     def _sweep(self) -> None:
         """Each minute: slots, due jobs and tenants by the dispatcher, and the uploads by a function of their own."""
-        sweep = self.functions["sweep_uploads"]
-        for name in ("scan_upload", "fail_import", "undo_import"):
-            function = self.functions[name]
-            sweep.add_environment(f"{name.upper()}_FUNCTION", function.function_name)
-            sweep.add_to_role_policy(
-                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn])
-            )
+        self.functions.let_call("sweep_uploads", "scan_upload", "fail_import", "undo_import")
         events.Rule(
             self,
             "Sweep",
             description="Puts right what a lost event left behind",
             schedule=events.Schedule.rate(_SWEEP),
-            targets=[targets.LambdaFunction(self.functions["dispatch_job"]), targets.LambdaFunction(sweep)],
+            targets=[targets.LambdaFunction(self.functions[name]) for name in ("dispatch_job", "sweep_uploads")],
         )
-
-    def _end_what_people_change(self) -> None:
-        """The API's own function is in no VPC: what needs the database is done by others, which it calls."""
-        change = self.functions["change_upload"]
-        for name in ("fail_import", "undo_import"):
-            change.add_environment(f"{name.upper()}_FUNCTION", self.functions[name].function_name)
-            change.add_to_role_policy(
-                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.functions[name].function_arn])
-            )
 
     def _migrate(self) -> None:
         """Runs the migrations at each deployment that changes the code, before the code that counts on them comes.
