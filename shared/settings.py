@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     verdicts_table: str = Field("", description="What GuardDuty has said of objects.")
     state_machine_arn: str = ""
     scan_upload_function: str = Field("", description="The function that scans an object.")
-    clamav_function: str = Field("", description="The function that has ClamAV, where SCANNER is `clamav`.")
+    scan_with_clamav_function: str = Field("", description="The function that has ClamAV, where SCANNER is `clamav`.")
     fail_import_function: str = Field("", description="The function that ends a lost or cancelled import.")
     undo_import_function: str = Field("", description="The function that takes an upload's rows out of the table.")
     auth_secret_arn: str = Field(

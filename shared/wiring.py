@@ -83,7 +83,7 @@ def scanner() -> Scanner | None:
         from shared.adapters.clamav_function import ClamavFunction  # noqa: PLC0415
 
         patient = _RETRIES.merge(Config(read_timeout=100, retries={"total_max_attempts": 1}))
-        return ClamavFunction(boto3.client("lambda", config=patient), function=settings.clamav_function)
+        return ClamavFunction(boto3.client("lambda", config=patient), function=settings.scan_with_clamav_function)
     if settings.scanner == "clamd":
         from shared.adapters.clamd_scanner import ClamdScanner  # noqa: PLC0415
 

@@ -54,9 +54,7 @@ class Scanning(Construct):
     def _give_up_in_the_end(self) -> None:
         """CDK's own way to say it would also let the scan call every version of the other function."""
         scan, give_up = self._functions["scan_upload"], self._functions["give_up_scan"]
-        scan.add_to_role_policy(
-            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[give_up.function_arn])
-        )
+        self._functions.let_invoke("scan_upload", "give_up_scan")
         retrying = lambda_.CfnEventInvokeConfig(
             self,
             "Retrying",
@@ -116,9 +114,7 @@ class Scanning(Construct):
         return role
 
     def _take_verdicts(self, bucket: s3.IBucket) -> None:
-        scan, take = self._functions["scan_upload"], self._functions["take_verdict"]
-        take.add_environment("SCAN_UPLOAD_FUNCTION", scan.function_name)
-        take.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[scan.function_arn]))
+        self._functions.let_call("take_verdict", "scan_upload")
         events.Rule(
             self,
             "Verdicts",
@@ -134,15 +130,12 @@ class Scanning(Construct):
                     }
                 },
             ),
-            targets=[targets.LambdaFunction(take)],
+            targets=[targets.LambdaFunction(self._functions["take_verdict"])],
         )
 
     def _ask_clamav(self) -> None:
         """The scan asks ClamAV's function; the definitions are fetched before the first file comes, and then again."""
-        scan, clamav = self._functions["scan_upload"], self._functions["scan_with_clamav"]
-        scan.add_environment("CLAMAV_FUNCTION", clamav.function_name)
-        asking = iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[clamav.function_arn])
-        scan.add_to_role_policy(asking)
+        self._functions.let_call("scan_upload", "scan_with_clamav")
         refresh = self._functions["refresh_clamav"]
         triggers.Trigger(self, "FirstDefinitions", handler=refresh, timeout=Duration.minutes(10))
         events.Rule(
