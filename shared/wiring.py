@@ -48,6 +48,10 @@ def _dynamodb() -> DynamoDBClient:
     return boto3.client("dynamodb", config=_RETRIES)
 
 
+def _step(function: str) -> LambdaStep:
+    return LambdaStep(boto3.client("lambda", config=_RETRIES), function=function)
+
+
 @cache
 def uploads() -> DynamoUploads:
     """Uploads and, in the same transactions, their audit."""
@@ -122,9 +126,7 @@ def verdicts() -> DynamoVerdicts:
 def scan_step() -> LambdaScanStep:
     """The scan function, for whatever else than S3's event asks for it."""
     settings = get_settings()
-    return LambdaScanStep(
-        boto3.client("lambda", config=_RETRIES), function=settings.scan_upload_function, bucket=settings.bucket
-    )
+    return LambdaScanStep(_step(settings.scan_upload_function), bucket=settings.bucket)
 
 
 @cache
@@ -181,13 +183,13 @@ def sessions() -> Sessions:
 @cache
 def fail_step() -> LambdaStep:
     """The step that ends imports that were lost or cancelled."""
-    return LambdaStep(boto3.client("lambda", config=_RETRIES), function=get_settings().fail_import_function)
+    return _step(get_settings().fail_import_function)
 
 
 @cache
 def undo_step() -> LambdaStep:
     """The step that takes an upload's rows out of the table."""
-    return LambdaStep(boto3.client("lambda", config=_RETRIES), function=get_settings().undo_import_function)
+    return _step(get_settings().undo_import_function)
 
 
 @cache

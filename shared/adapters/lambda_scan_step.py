@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
-from shared.adapters.aws_errors import translated
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
+from shared.services.ports import Step
 
 
 class LambdaScanStep:
-    """The port `ScanStep`."""
+    """The port `ScanStep`; `step` invokes the function."""
 
-    def __init__(self, client: LambdaClient, *, function: str, bucket: str) -> None:
-        self._client = client
-        self._function = function
+    def __init__(self, step: Step, *, bucket: str) -> None:
+        self._step = step
         self._bucket = bucket
 
     def take(self, key: str, version_id: str | None) -> None:
-        """Invoke it as an event: Lambda keeps the event and tries it three times."""
+        """Invoke it with the event that S3 would send of this version, or of the newest."""
         version = {"versionId": version_id} if version_id else {}
         stored = {"key": quote_plus(key, safe="/"), **version}
         told = {"bucket": {"name": self._bucket}, "object": stored}
-        record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": told}
-        with translated("Lambda"):
-            self._client.invoke(
-                FunctionName=self._function,
-                InvocationType="Event",
-                Payload=json.dumps({"Records": [record]}).encode(),
-            )
+        self._step.take({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": told}]})

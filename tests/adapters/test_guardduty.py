@@ -14,6 +14,7 @@ from shared.adapters.dynamodb_uploads import DynamoUploads
 from shared.adapters.dynamodb_verdicts import DynamoVerdicts
 from shared.adapters.guardduty_events import object_verdict
 from shared.adapters.lambda_scan_step import LambdaScanStep
+from shared.adapters.lambda_step import LambdaStep
 from shared.adapters.s3_objects import S3Objects
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
@@ -262,7 +263,7 @@ def test_a_scan_that_failed_for_the_last_time_is_given_up(arrival: Arrival) -> N
 def test_the_scan_is_asked_for_as_s3_does(cloud: Cloud) -> None:
     """With the key as S3 encodes it, and the version where there is one."""
     name = cloud.function(lambda _: None)
-    step = LambdaScanStep(cloud.functions, function=name, bucket="b")
+    step = LambdaScanStep(LambdaStep(cloud.functions, function=name), bucket="b")
     step.take("incoming/tenant a/ü/source.csv", "v1")
     [event] = wait_for(lambda: cloud.host.events_of(name))
     [record] = json.loads(json.dumps(event))["Records"]
