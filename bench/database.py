@@ -18,14 +18,18 @@ def database(folder: Path) -> Iterator[DatabaseAddress]:
     server = EmbeddedPostgres(folder)
     server.start()
     try:
-        own: Address = server.address
-        address = DatabaseAddress(own.host, own.port, own.user, own.password or None, own.database, tls=False)
+        address = as_functions_have_it(server.address)
         connection = connect(address)
         apply_migrations(connection)
         connection.close()
         yield address
     finally:
         server.stop()
+
+
+def as_functions_have_it(own: Address) -> DatabaseAddress:
+    """A local database's address, for the driver that loads use."""
+    return DatabaseAddress(own.host, own.port, own.user, own.password or None, own.database, tls=False)
 
 
 def empty(address: DatabaseAddress) -> None:

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import psutil
 
+from bench.database import as_functions_have_it
 from bench.files import json_file, write_csv, xlsx_file
 from bench.stack import running_stack
 from local.client import LinefeedClient
 from local.postgres import Address
-from shared.adapters.postgres import DatabaseAddress, connect
+from shared.adapters.postgres import connect
 
 _KINDS = (("csv", 1_000, 26), ("csv", 50_000, 10), ("csv", 300_000, 2), ("json", 5_000, 6), ("xlsx", 5_000, 6))
 """Format, records in the file, and how many such files: 50 in all."""
@@ -104,8 +105,7 @@ def _send(api_url: str, token: str, path: Path, rows: int, priority: str) -> _Se
 
 
 def _stored(dsn: str) -> int:
-    own = Address.parse(dsn)
-    connection = connect(DatabaseAddress(own.host, own.port, own.user, own.password or None, own.database, tls=False))
+    connection = connect(as_functions_have_it(Address.parse(dsn)))
     [[count]] = connection.run("SELECT count(*) FROM production_records")
     connection.close()
     return int(count)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from bench.database import as_functions_have_it
 from bench.engine import planned
 from bench.stack import running_stack
 from bench.yardstick import accepted_rows
 from local.client import LinefeedClient
 from local.commands.attach import RunningStack
 from local.postgres import Address
-from shared.adapters.postgres import DatabaseAddress
 from shared.settings import Settings
 
 _IMPORT_SECONDS = 600
@@ -27,7 +27,7 @@ def system_ratio(path: Path, folder: Path) -> float:
         stack = RunningStack.of(description)
         with LinefeedClient(stack.api_url, stack.token) as client:
             _import(client, path, "first")
-            copy = accepted.copy_rate(_database(stack))
+            copy = accepted.copy_rate(as_functions_have_it(Address.parse(stack.postgres_dsn)))
             return _import(client, path, "second") / copy
 
 
@@ -40,8 +40,3 @@ def _import(client: LinefeedClient, path: Path, work_unit: str) -> float:
     if answer["upload"]["status"] != "completed_with_errors":
         raise AssertionError(f"the import ended as {answer['upload']['status']}: {answer['upload']['message']}")
     return float(answer["progress"]["totalRecords"]) / seconds
-
-
-def _database(stack: RunningStack) -> DatabaseAddress:
-    own = Address.parse(stack.postgres_dsn)
-    return DatabaseAddress(own.host, own.port, own.user, own.password or None, own.database, tls=False)
