@@ -36,6 +36,13 @@ class ScanOutcome(Enum):
     IGNORED = "ignored"
 
 
+def upload_of(key: str, uploads: Uploads) -> Upload | None:
+    """The upload whose file an object is; None for any other object."""
+    owner = object_keys.parse_incoming(key)
+    upload = uploads.get(owner.tenant_id, owner.upload_id) if owner else None
+    return upload if upload and upload.object_key == key else None
+
+
 def scan_upload(
     key: str,
     version_id: str | None,
@@ -56,9 +63,8 @@ def scan_upload(
     is ignored, and a repeated one finds its work done. The version is pinned before it is looked at, so that of two
     that come at once the same one is decided on and imported.
     """
-    owner = object_keys.parse_incoming(key)
-    upload = uploads.get(owner.tenant_id, owner.upload_id) if owner else None
-    if upload is None or upload.object_key != key:
+    upload = upload_of(key, uploads)
+    if upload is None:
         return ScanOutcome.IGNORED
     if upload.state is UploadState.QUEUED:
         queue.enqueue(job_of(upload))  # the first delivery may have died between the move and this
@@ -120,9 +126,8 @@ def _decide(
 
 def give_up_scan(key: str, version_id: str | None, *, uploads: Uploads, objects: Objects, clock: Clock) -> ScanOutcome:
     """Refuse an object whose scan failed for the last time, whatever the reason: who was not scanned goes nowhere."""
-    owner = object_keys.parse_incoming(key)
-    upload = uploads.get(owner.tenant_id, owner.upload_id) if owner else None
-    if upload is None or upload.object_key != key:
+    upload = upload_of(key, uploads)
+    if upload is None:
         return ScanOutcome.IGNORED
     if upload.state not in (UploadState.AWAITING_UPLOAD, UploadState.SCANNING):
         return ScanOutcome.IGNORED

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.domain import object_keys
 from shared.domain.verdict import ObjectVerdict
 from shared.services.ports import Clock, ScanStep, Uploads, Verdicts
+from shared.services.scan_upload import upload_of
 
 
 def take_verdict(
@@ -14,9 +14,8 @@ def take_verdict(
 
     It may come before S3's own event as well as after it, and more than once: whichever scan comes last finds it.
     """
-    owner = object_keys.parse_incoming(result.key)
-    upload = uploads.get(owner.tenant_id, owner.upload_id) if owner else None
-    if upload is None or upload.object_key != result.key or upload.state.ended:
+    upload = upload_of(result.key, uploads)
+    if upload is None or upload.state.ended:
         return False
     verdicts.keep(result, clock())
     scan_step.take(result.key, result.version_id)
