@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -43,6 +43,11 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
 def expires_at(start: datetime, days: int) -> int:
     """The TTL attribute's value, in epoch seconds."""
     return int((start + timedelta(days=days)).timestamp())
+
+
+def moment(at: datetime) -> str:
+    """A time that sorts as a text."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def to_cursor(key: Item | None) -> str | None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared.adapters.aws_errors import cancellation_reasons, error_code, translated
-from shared.adapters.dynamodb_items import expires_at, from_item, to_item
+from shared.adapters.dynamodb_items import expires_at, from_item, moment, to_item
 from shared.domain.fair_queue import Round
 from shared.domain.job import Job
 from shared.errors import TransientError
@@ -52,12 +52,7 @@ def _job(item: dict[str, Any]) -> Job:
 
 def _waiting_order(job: Job) -> str:
     since, job_id = job.urgency
-    return f"{job.tenant_id}#{_moment(since)}#{job_id}"
-
-
-def _moment(at: datetime) -> str:
-    """A time that sorts as a text."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    return f"{job.tenant_id}#{moment(since)}#{job_id}"
 
 
 class DynamoJobQueue:
@@ -105,10 +100,10 @@ class DynamoJobQueue:
         """The jobs that hold a slot."""
         return self._list("running", None)
 
-    def tenants(self) -> dict[str, str]:
+    def tenants(self) -> dict[str, datetime]:
         """The tenants that may have waiting jobs, and when each had its last one."""
-        marks = from_item(self._get(_TENANTS))
-        return {name.removeprefix(_TENANT): mark for name, mark in marks.items() if name.startswith(_TENANT)}
+        times = {name: at for name, at in from_item(self._get(_TENANTS)).items() if name.startswith(_TENANT)}
+        return {name.removeprefix(_TENANT): datetime.fromisoformat(at) for name, at in times.items()}
 
     def add_tenant(self, tenant_id: str) -> None:
         """Write the present time down for a tenant."""
@@ -118,18 +113,18 @@ class DynamoJobQueue:
                 Key=_TENANTS,
                 UpdateExpression="SET #tenant = :now",
                 ExpressionAttributeNames={"#tenant": _TENANT + tenant_id},
-                ExpressionAttributeValues=to_item({":now": _moment(datetime.now(UTC))}),
+                ExpressionAttributeValues=to_item({":now": moment(datetime.now(UTC))}),
             )
 
-    def forget_tenant(self, tenant_id: str, mark: str) -> None:
+    def forget_tenant(self, tenant_id: str, last_job_at: datetime) -> None:
         """Remove a tenant that has had no job since."""
         self._write_if(
             self._client.update_item,
             Key=_TENANTS,
             UpdateExpression="REMOVE #tenant",
-            ConditionExpression="#tenant = :mark",
+            ConditionExpression="#tenant = :last",
             ExpressionAttributeNames={"#tenant": _TENANT + tenant_id},
-            ExpressionAttributeValues=to_item({":mark": mark}),
+            ExpressionAttributeValues=to_item({":last": moment(last_job_at)}),
         )
 
     def heads(self, tenant_ids: Iterable[str], limit: int) -> list[Job]:
@@ -183,13 +178,13 @@ class DynamoJobQueue:
     def delay(self, job: Job, due: datetime, error: str) -> None:
         """Free the slot of a running attempt and let the next one wait: all of it, or nothing."""
         changes = "SET queueState = :to, queueOrder = :due, body.attempt = :next, lastError = :error"
-        values = {":to": "delayed", ":due": _moment(due), ":next": job.attempt + 1, ":error": error}
+        values = {":to": "delayed", ":due": moment(due), ":next": job.attempt + 1, ":error": error}
         delay_job = self._change(job, "running", changes, values)
         self._transact([self._free_slot(job.job_id), {"Update": delay_job}])
 
     def delayed(self, until: datetime) -> list[Job]:
         """The jobs that were due by then."""
-        return self._list("delayed", _PAGE, until=_moment(until))
+        return self._list("delayed", _PAGE, until=moment(until))
 
     def wake(self, job: Job) -> None:
         """Put a delayed job among those that wait, with the urgency that it had: it has waited all the time."""
@@ -205,7 +200,7 @@ class DynamoJobQueue:
             "UpdateExpression": "SET queueState = :dead, queueOrder = :at, lastError = :error",
             "ConditionExpression": "attribute_exists(queueState) AND queueState <> :dead AND body.attempt = :attempt",
             "ExpressionAttributeValues": to_item(
-                {":dead": "dead", ":at": _moment(at), ":error": error, ":attempt": attempt}
+                {":dead": "dead", ":at": moment(at), ":error": error, ":attempt": attempt}
             ),
         }
         self._transact([self._free_slot(job_id), {"Update": bury_job}])

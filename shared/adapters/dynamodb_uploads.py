@@ -8,14 +8,14 @@ Audit: `{tenantId}#{uploadId}`, `{time}#{event}` → the event; only ever added 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from pydantic.alias_generators import to_camel
 
 from shared.adapters.aws_errors import cancellation_reasons, error_code, translated
-from shared.adapters.dynamodb_items import expires_at, from_cursor, from_item, to_cursor, to_item
+from shared.adapters.dynamodb_items import expires_at, from_cursor, from_item, moment, to_cursor, to_item
 from shared.domain.audit import AuditEvent
 from shared.domain.upload import RESTARTS, Totals, Upload, UploadState, states_before
 from shared.errors import StateConflict
@@ -51,7 +51,7 @@ class DynamoUploads:
     def create(self, upload: Upload, event: AuditEvent) -> bool:
         """Store a new upload and its first audit event together; False when the id is taken already."""
         item = upload.model_dump(mode="json", by_alias=True, exclude_none=True)
-        item |= {"expiresAt": expires_at(upload.created_at, self._days), "movedAt": _moment(upload.created_at)}
+        item |= {"expiresAt": expires_at(upload.created_at, self._days), "movedAt": moment(upload.created_at)}
         put = {"TableName": self._table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(uploadId)"}
         return self._write_with_audit({"Put": put}, upload, event)
 
@@ -72,7 +72,7 @@ class DynamoUploads:
         update = {
             "TableName": self._table,
             "Key": self._key(upload.upload_id, upload),
-            **_setting(values | ({} if to.ended else {"movedAt": _moment(event.at)}), before, upload.attempt),
+            **_setting(values | ({} if to.ended else {"movedAt": moment(event.at)}), before, upload.attempt),
         }
         if to.ended:
             update["UpdateExpression"] += " REMOVE movedAt"
@@ -124,7 +124,7 @@ class DynamoUploads:
                 IndexName="byState",
                 KeyConditionExpression="#state = :state AND movedAt <= :since",
                 ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=to_item({":state": state.value, ":since": _moment(since)}),
+                ExpressionAttributeValues=to_item({":state": state.value, ":since": moment(since)}),
                 Limit=limit,
             )
         return [_upload(item) for item in answer["Items"]]
@@ -259,14 +259,9 @@ def _setting(values: dict[str, Any], states: frozenset[UploadState], attempt: in
     }
 
 
-def _moment(at: datetime) -> str:
-    """A time that sorts as a text."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
 def _restarting(again: Upload, before: Upload, at: datetime) -> dict[str, Any]:
     """An update to `again` where the upload is still as `before`, at the end of that attempt."""
-    sets = {":state": again.state.value, ":attempt": again.attempt, ":generation": again.generation, ":at": _moment(at)}
+    sets = {":state": again.state.value, ":attempt": again.attempt, ":generation": again.generation, ":at": moment(at)}
     found = {":before": before.state.value, ":last": before.attempt}
     gone = {f"#gone{i}": to_camel(name) for i, name in enumerate(_OF_AN_ATTEMPT)}
     return {

@@ -106,10 +106,10 @@ def sweep_tenants(*, queue: JobQueue, clock: Clock) -> int:
     with_jobs = {job.tenant_id for job in waiting}
     for tenant_id in with_jobs - known.keys():
         queue.add_tenant(tenant_id)
-    long_ago = (clock() - _TENANT_IS_KEPT_FOR).isoformat()
-    for tenant_id, mark in known.items():
-        if tenant_id not in with_jobs and mark < long_ago:
-            queue.forget_tenant(tenant_id, mark)
+    long_ago = clock() - _TENANT_IS_KEPT_FOR
+    for tenant_id, last_job_at in known.items():
+        if tenant_id not in with_jobs and last_job_at < long_ago:
+            queue.forget_tenant(tenant_id, last_job_at)
     return len(waiting)
 
 

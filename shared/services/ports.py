@@ -204,17 +204,14 @@ class JobQueue(Protocol):
     def running(self) -> list[Job]:
         """The jobs that hold a slot."""
 
-    def tenants(self) -> dict[str, str]:
-        """The tenants that may have waiting jobs: each that has, and some that no longer do.
-
-        Each with a mark that is another one after each of its jobs; marks sort by time.
-        """
+    def tenants(self) -> dict[str, datetime]:
+        """The tenants that may have waiting jobs, each that has and some that no longer do, and when its last came."""
 
     def add_tenant(self, tenant_id: str) -> None:
         """Have a tenant among `tenants`."""
 
-    def forget_tenant(self, tenant_id: str, mark: str) -> None:
-        """Have it no more among them, unless its mark is another by now."""
+    def forget_tenant(self, tenant_id: str, last_job_at: datetime) -> None:
+        """Have it no more among them, unless another job of it has come since."""
 
     def heads(self, tenant_ids: Iterable[str], limit: int) -> list[Job]:
         """The `limit` most urgent of the waiting jobs of each of these tenants."""
