@@ -11,7 +11,7 @@ from shared import wiring
 from shared.domain.upload import Upload, UploadState
 from shared.errors import UploadRejected
 from shared.observability import instrumented, logger
-from shared.services.failures import INTERNAL_ERROR, failure_of
+from shared.services.failures import IMPORT_CANCELLED, INTERNAL_ERROR, TRIED_AGAIN_LATER, failure_of
 from shared.services.finish_import import cancel_import, fail_import
 from shared.services.import_task import ImportTask
 from shared.services.try_again import try_again_later
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
         shortest=timedelta(seconds=settings.job_retry_seconds),
     ):
         logger.warning("the attempt failed, and another one follows", attempt=task.attempt, error=task.error)
-        return {"error": "TriedAgainLater"}
+        return {"error": TRIED_AGAIN_LATER}
     upload = task.upload(wiring.uploads())
     if upload.state in (UploadState.CANCELLING, UploadState.CANCELLED):
         return _cancel(upload)
@@ -66,4 +66,4 @@ def _cancel(upload: Upload) -> dict[str, str]:
         clock=wiring.clock,
     )
     logger.info("import cancelled", **totals.model_dump())
-    return {"error": "ImportCancelled"}
+    return {"error": IMPORT_CANCELLED}

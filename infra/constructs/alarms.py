@@ -14,6 +14,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.constructs.functions import METRICS_NAMESPACE, Functions
+from shared.services.failures import NO_ALARM
 
 _WATCHED = (
     "start_upload",
@@ -31,9 +32,9 @@ _WATCHED = (
 in a failed deployment, and planning fails for each file that is not what it says."""
 
 _FAILED_EXECUTION = (
-    '{ ($.type = "ExecutionFailed" && $.details.error != "UploadRejected" && $.details.error != "TriedAgainLater"'
-    ' && $.details.error != "ImportCancelled")'
-    ' || $.type = "ExecutionTimedOut" || $.type = "ExecutionAborted" }'
+    '{ ($.type = "ExecutionFailed"'
+    + "".join(f' && $.details.error != "{error}"' for error in NO_ALARM)
+    + ') || $.type = "ExecutionTimedOut" || $.type = "ExecutionAborted" }'
 )
 _LOW_STORAGE_BYTES = 10 * 1024**3
 _PERIOD = Duration.minutes(5)

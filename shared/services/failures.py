@@ -25,6 +25,12 @@ PASSING = (
 
 `OutOfTime` is not among them: a chunk that is too much for its function fails after five more attempts, as bugs do."""
 
+TRIED_AGAIN_LATER = "TriedAgainLater"
+IMPORT_CANCELLED = "ImportCancelled"
+NO_ALARM = (UploadRejected.__name__, TRIED_AGAIN_LATER, IMPORT_CANCELLED)
+"""What an execution fails with that nobody need look at: the file is to blame, another attempt comes, or a person
+wanted it."""
+
 _IN_A_CHUNK = "States.ExceedToleratedFailureThreshold"
 
 _OUR_FAULT = (

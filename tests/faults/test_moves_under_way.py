@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from shared.services.failures import IMPORT_CANCELLED
 from tests.driving import Person, csv_bytes, outcome, rows
 from tests.faults.watching import Invoke, Query, ledger_and_table, wait_for, waiting
 
@@ -46,6 +47,8 @@ def test_an_import_is_cancelled_half_way(
     upload = person.client.wait(upload_id, timeout=90)["upload"]
     assert upload["status"] == "cancelled"
     wait_for(lambda: not _running(aws, stack, upload_id), "its execution ends")
+    arn = stack["stateMachineArn"].replace(":stateMachine:", ":execution:") + f":{upload_id}"
+    assert aws("stepfunctions").describe_execution(executionArn=arn)["error"] == IMPORT_CANCELLED
     counted, stored = ledger_and_table(query, upload_id)
     totals = upload["totals"]
     assert counted == stored == totals["imported"] > 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from infra.manifest import FunctionSpec
 from shared import errors
 from shared.domain import object_keys
 from shared.domain.plan import FEW_CHUNKS, Chunk
-from shared.services.failures import PASSING
+from shared.services.failures import IMPORT_CANCELLED, PASSING, TRIED_AGAIN_LATER
 from tests.infra.templates import Templates
 
 _STEPS = {"Plan": "plan_import", "Finish": "finish_import", "Fail": "fail_import"}
@@ -209,7 +211,8 @@ def test_alarms_tell_somebody(templates: Templates) -> None:
     )
 
 
-def test_a_file_that_cannot_be_read_is_no_alarm(templates: Templates) -> None:
-    """An import that fails by its file is the person's business and not the operator's."""
+@pytest.mark.parametrize("error", [errors.UploadRejected.__name__, IMPORT_CANCELLED, TRIED_AGAIN_LATER])
+def test_what_is_not_the_operators_is_no_alarm(templates: Templates, error: str) -> None:
+    """An import that fails by its file, that a person cancels, or that is tried again."""
     pattern = templates.only("AWS::Logs::MetricFilter")["FilterPattern"]
-    assert f'$.details.error != "{errors.UploadRejected.__name__}"' in pattern
+    assert f'$.details.error != "{error}"' in pattern
