@@ -19,7 +19,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     task = ImportTask.model_validate(event)
     logger.append_keys(tenant_id=task.tenant_id, upload_id=task.upload_id)
     undone = undo_import(
-        task.upload(wiring.uploads()), uploads=wiring.uploads(), records=wiring.records(), clock=wiring.clock
+        task.upload(wiring.uploads()),
+        uploads=wiring.uploads(),
+        records=wiring.records(),
+        queue=wiring.queue(),
+        clock=wiring.clock,
     )
     logger.info("import undone", **undone.model_dump())
     return undone.model_dump()

@@ -222,9 +222,10 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             data.network,
         ),
         "undo_import": Access(
-            told.of("RETENTION_DAYS", "UPLOADS_TABLE", "AUDIT_TABLE", *database),
+            told.of("RETENTION_DAYS", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE", *database),
             [
                 _items(tables.uploads, "GetItem", "UpdateItem"),
+                _items(tables.jobs, "UpdateItem"),
                 _items(tables.audit, "PutItem"),
                 _secret(data.database.secret),
             ],

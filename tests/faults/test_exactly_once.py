@@ -124,7 +124,10 @@ def jobs_table(aws: Any) -> str:
 def test_a_fault_of_ours_is_visible_and_frees_the_slot(
     person: Person, aws: Any, query: Query, logs: Callable[[str], str]
 ) -> None:
-    """When the retries are used up the upload fails with a sentence and a supportId, and the next one goes on."""
+    """When the retries are used up the upload fails with a sentence and a supportId, and the next one goes on.
+
+    Who undoes it has no use for another attempt: its job is a dead letter no more.
+    """
     query("ALTER TABLE production_records RENAME TO records_out_of_reach")
     try:
         upload = person.client.wait(person.send(csv_bytes(rows(5))), timeout=120)["upload"]
@@ -136,6 +139,9 @@ def test_a_fault_of_ours_is_visible_and_frees_the_slot(
     assert upload["failure"]["supportId"] in dead_letter(aws, upload["uploadId"])
     wait_for(lambda: upload["failure"]["supportId"] in logs("fail_import"), "the supportId is in the log")
     assert outcome(person.import_file(csv_bytes(rows(5)))) == (5, 5, 0, 0)
+    person.client.undo(upload["uploadId"])
+    assert person.client.wait(upload["uploadId"], timeout=60)["upload"]["status"] == "undone"
+    wait_for(lambda: not dead_letter(aws, upload["uploadId"]), "its job is no dead letter any more")
 
 
 def test_an_execution_stopped_by_hand_is_swept_up(
