@@ -31,6 +31,7 @@ _KEYS = "/api/import/api-keys"
 Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
+_UPLOAD_ID: Schema = {"name": "uploadId", "in": "query", "schema": _TEXT}
 
 
 def document() -> Schema:
@@ -72,10 +73,11 @@ def _paths() -> Schema:
 
 def _operations() -> dict[str, Schema]:
     """What each route takes and answers, by the route."""
-    pages = [_query("limit", {"type": "integer", "minimum": 1, "maximum": 200}), _query("cursor", {"type": "string"})]
-    upload_id = _query("uploadId", {"type": "string"})
-    unless = _header("If-None-Match")
-    conditions = [_header("If-Match"), unless]
+    return {**_sending(), **_reading(), **_of_the_tenant()}
+
+
+def _sending() -> dict[str, Schema]:
+    """The ways of a file in, and what a person can do with an upload."""
     return {
         f"POST {_UPLOADS}": {
             "operationId": "startUpload",
@@ -84,18 +86,10 @@ def _operations() -> dict[str, Schema]:
             "requestBody": _body("StartUpload"),
             "responses": {"201": _answer("The upload and where to send its file.", _ref("StartedUpload"))},
         },
-        f"GET {_UPLOADS}": {
-            "operationId": "getUploads",
-            "summary": "One upload with its progress, or a page of the tenant's uploads, the newest first",
-            "parameters": [upload_id, *pages],
-            "responses": {
-                "200": _answer("With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads")]})
-            },
-        },
         f"DELETE {_UPLOADS}": {
             "operationId": "cancelUpload",
             "summary": "Cancel an upload in any stage; what went in until then stays and is counted",
-            "parameters": [{**upload_id, "required": True}],
+            "parameters": [{**_UPLOAD_ID, "required": True}],
             "responses": {
                 "200": _answer("It is cancelled.", _ref("ChangedUpload")),
                 "202": _answer("It is, once what is going in at this moment has.", _ref("ChangedUpload")),
@@ -130,10 +124,25 @@ def _operations() -> dict[str, Schema]:
                 "202": _answer("They are leaving.", _ref("ChangedUpload")),
             },
         },
+    }
+
+
+def _reading() -> dict[str, Schema]:
+    """What came of uploads, and what is handed out."""
+    pages = [_query("limit", {"type": "integer", "minimum": 1, "maximum": 200}), _query("cursor", {"type": "string"})]
+    return {
+        f"GET {_UPLOADS}": {
+            "operationId": "getUploads",
+            "summary": "One upload with its progress, or a page of the tenant's uploads, the newest first",
+            "parameters": [_UPLOAD_ID, *pages],
+            "responses": {
+                "200": _answer("With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads")]})
+            },
+        },
         f"GET {_UPLOADS}/template": {
             "operationId": "getTemplate",
             "summary": "An empty table to fill in",
-            "parameters": [_format("xlsx", "csv"), unless],
+            "parameters": [_format("xlsx", "csv"), _header("If-None-Match")],
             "responses": {"200": {"description": "The file."}, "304": {"description": "It has not changed."}},
         },
         f"GET {_UPLOADS}/{{uploadId}}/errors": {
@@ -157,6 +166,12 @@ def _operations() -> dict[str, Schema]:
             "parameters": [_format("json", "html")],
             "responses": {"200": _answer("The report.", _ref("QualityReport"), "text/html")},
         },
+    }
+
+
+def _of_the_tenant() -> dict[str, Schema]:
+    """The tenant's profiles and API keys."""
+    return {
         f"GET {_PROFILES}": {
             "operationId": "getProfiles",
             "summary": "All profiles of the tenant, by name",
@@ -170,7 +185,7 @@ def _operations() -> dict[str, Schema]:
         f"PUT {_PROFILES}/{{name}}": {
             "operationId": "putProfile",
             "summary": "Create or replace a profile",
-            "parameters": conditions,
+            "parameters": [_header("If-Match"), _header("If-None-Match")],
             "requestBody": _body("ProfileContent"),
             "responses": {
                 "200": _answer("It was replaced.", _ref("Profile")),

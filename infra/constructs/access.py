@@ -24,30 +24,35 @@ _QUALITY = "work/*/*/quality"
 def function_access(data: DataStack, configuration: Configuration) -> dict[str, Access]:
     """The access of every function in the manifest, by module name."""
     told = _environment(data, configuration)
-    return {**_door_access(data, told), **_scan_access(data, told), **_import_access(data, told)}
+    identifying = _identifying(data, told)
+    return {
+        **_sending_access(data, told, identifying),
+        **_reading_access(data, told, identifying),
+        **_scan_access(data, told),
+        **_import_access(data, told),
+    }
 
 
-def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
-    """The functions that people call."""
-    tables, objects = data.tables, _Objects(data.bucket)
-    sessions = _session_settings(told)
-    # With oidc the issuer's public keys are all that is needed; the functions fetch them, being in no VPC.
-    sessions_secret = [_secret(data.auth_secret)] if "AUTH_SECRET_ARN" in sessions else []
-    identifying = [_items(tables.api_keys, "GetItem"), *sessions_secret]
+_Identifying = list[iam.PolicyStatement]
+"""What it takes to know who is asking."""
+
+
+def _identifying(data: DataStack, told: _Environment) -> _Identifying:
+    """With oidc the issuer's public keys are all that is needed; the functions fetch them, being in no VPC."""
+    secret = [_secret(data.auth_secret)] if "AUTH_SECRET_ARN" in _session_settings(told) else []
+    return [_items(data.tables.api_keys, "GetItem"), *secret]
+
+
+def _sending_access(data: DataStack, told: _Environment, identifying: _Identifying) -> dict[str, Access]:
+    """The functions by which people send files and change what becomes of them."""
+    tables, objects, sessions = data.tables, _Objects(data.bucket), _session_settings(told)
     return {
         "start_upload": Access(
             told.of(
                 *("MAX_FILE_SIZE", "MULTIPART_BYTES"),
                 *("UPLOAD_RATE_LIMIT", "TENANT_UPLOAD_RATE_LIMIT", "API_KEY_UPLOAD_RATE_LIMIT"),
-                *(
-                    "UPLOAD_URL_SECONDS",
-                    "RETENTION_DAYS",
-                    "BUCKET",
-                    "UPLOADS_TABLE",
-                    "PROFILES_TABLE",
-                    "RATE_LIMITS_TABLE",
-                    "AUDIT_TABLE",
-                ),
+                *("UPLOAD_URL_SECONDS", "RETENTION_DAYS", "BUCKET"),
+                *("UPLOADS_TABLE", "PROFILES_TABLE", "RATE_LIMITS_TABLE", "AUDIT_TABLE"),
                 *sessions,
             ),
             [
@@ -57,15 +62,6 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 _items(tables.audit, "PutItem"),
                 # The browser's POST is signed with this role's credentials, so it can do no more than this.
                 objects.may(["s3:PutObject"], "incoming"),
-                *identifying,
-            ],
-        ),
-        "change_upload": Access(
-            told.of("RETENTION_DAYS", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE", *sessions),
-            [
-                _items(tables.uploads, "GetItem", "UpdateItem"),
-                _items(tables.jobs, "PutItem", "UpdateItem"),
-                _items(tables.audit, "PutItem"),
                 *identifying,
             ],
         ),
@@ -79,6 +75,22 @@ def _door_access(data: DataStack, told: _Environment) -> dict[str, Access]:
                 *identifying,
             ],
         ),
+        "change_upload": Access(
+            told.of("RETENTION_DAYS", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE", *sessions),
+            [
+                _items(tables.uploads, "GetItem", "UpdateItem"),
+                _items(tables.jobs, "PutItem", "UpdateItem"),
+                _items(tables.audit, "PutItem"),
+                *identifying,
+            ],
+        ),
+    }
+
+
+def _reading_access(data: DataStack, told: _Environment, identifying: _Identifying) -> dict[str, Access]:
+    """The functions by which people see what came of their files, and keep their tenant's profiles and keys."""
+    tables, objects, sessions = data.tables, _Objects(data.bucket), _session_settings(told)
+    return {
         "manage_profiles": Access(
             told.of("RETENTION_DAYS", "PROFILES_TABLE", *sessions),
             [_items(tables.profiles, "GetItem", "Query", "PutItem", "DeleteItem"), *identifying],
