@@ -26,7 +26,7 @@ from local.stack_file import read_description
 from shared.domain.identity import Role
 from tests.driving import Person
 
-_START_SECONDS = 90
+_START_SECONDS = 150
 SETTINGS = {"CHUNK_BYTES": "65536", "JOB_RETRY_SECONDS": "1", "MULTIPART_BYTES": str(17 << 20)}
 
 
