@@ -26,16 +26,16 @@ from local.aws_clients import AwsClients
 from local.control import ControlServer
 from local.gateway import Gateway
 from local.lambda_host import HostStopping, LambdaHost, Platform
-from local.postgres import Address, EmbeddedPostgres, ensure_database
-from local.resources import World, create
+from local.postgres import Address, EmbeddedPostgres, PostgresError, ensure_database
+from local.resources import DeploymentError, World, create
 from local.resources.custom import provider_functions
 from local.resources.http_api import http_api
 from local.scanner import scanner_settings
 from local.scheduler import Scheduler
 from local.sessions import PEOPLE, make_token
-from local.stack_file import STATE_FOLDER, StackLock, remove_description, write_description
-from local.synth import CACHE, ROOT, synthesized_stacks
-from local.template import Deployment, StackTemplate
+from local.stack_file import STATE_FOLDER, AlreadyRunning, StackLock, remove_description, write_description
+from local.synth import CACHE, ROOT, SynthesisError, synthesized_stacks
+from local.template import Deployment, StackTemplate, TemplateError
 from shared.settings import Settings
 
 ACCOUNT = "123456789012"
@@ -51,6 +51,9 @@ _FINISH_SECONDS = 120.0
 
 _QUIET_SECONDS = 1.5
 """After so long without an execution the queue is empty: a free slot is filled sooner."""
+
+COULD_NOT_START = (AlreadyRunning, SynthesisError, PostgresError, TemplateError, DeploymentError, OSError)
+"""What `LocalStack.start` raises."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -113,8 +116,7 @@ class LocalStack:
     def start(self) -> None:
         """Start everything; when anything fails, what had started is stopped again.
 
-        Raises AlreadyRunning, and the errors of the parts: SynthesisError, PostgresError, TemplateError,
-        DeploymentError, OSError for a port that is taken.
+        Raises what COULD_NOT_START names: AlreadyRunning, the errors of the parts, OSError for a port that is taken.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._running:
