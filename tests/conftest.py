@@ -13,28 +13,9 @@ from local.postgres import EmbeddedPostgres
 from shared.adapters.migrations import apply_migrations
 from shared.adapters.postgres import DatabaseAddress, connect
 
-pytest_plugins = ["tests.stack", "tests.moto"]
+pytest_plugins = ["tests.workers", "tests.stack", "tests.moto"]
 
 _TEMPLATE = "migrated"
-
-_COSTLY = ("stack", "system", "templates", "cloud")
-"""What takes seconds to start and is shared by many tests; those that take longest come first."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares something costly, so that of two workers one starts it; the others go by their file.
-
-    The costly ones come first: what is left then fills the gaps.
-    """
-    groups = {item: next((name for name in _COSTLY if name in _fixtures(item)), item.path.stem) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: _COSTLY.index(groups[item]) if groups[item] in _COSTLY else len(_COSTLY))
-
-
-def _fixtures(item: pytest.Item) -> list[str]:
-    return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
 @pytest.fixture(scope="session")
