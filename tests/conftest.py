@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from local.postgres import EmbeddedPostgres
 from shared.adapters.migrations import apply_migrations
 from shared.adapters.postgres import DatabaseAddress, connect
+
+hypothesis.settings.register_profile("without deadlines", deadline=None)  # a machine may have other things to do
+hypothesis.settings.load_profile("without deadlines")
 
 pytest_plugins = ["tests.workers", "tests.stack", "tests.moto"]
 

@@ -1,16 +1,12 @@
-"""Scan one file with the real service and nothing behind it: `python -m tests.scan_alone FILE NAME TYPE`.
-
-It prints what came of it, for the test that watches this process: with its peak memory in bytes, and the seconds of
-a processor that it and its children took, which are the same on a machine that has other things to do.
-"""
+"""Scan one file with the real service and nothing behind it."""
 
 from __future__ import annotations
 
 import io
-import json
+import multiprocessing
 import os
-import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +19,8 @@ from shared.services.scan_upload import scan_upload
 from shared.settings import Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload([__name__])
 _ID = "00000000-0000-4000-8000-000000000000"
 
 
@@ -109,7 +107,16 @@ def scan(path: Path, file_name: str, import_type: Any) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
-    found = scan(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
-    # Measured here: what the parent is told of a child begins with the parent's own size.
-    print(json.dumps(found | {"memory": peak_memory(os.getpid()), "seconds": sum(os.times()[:4])}))  # noqa: T201
+def scan_alone(path: Path, file_name: str, import_type: Any) -> dict[str, Any]:
+    """The same in a process of its own, with that one's peak memory in bytes.
+
+    And the seconds of a processor that it and its children took, which are the same on a machine that has other
+    things to do.
+    """
+    with ProcessPoolExecutor(1, mp_context=_PROCESSES) as alone:
+        return alone.submit(_scan_and_measure, path, file_name, import_type).result()
+
+
+def _scan_and_measure(path: Path, file_name: str, import_type: Any) -> dict[str, Any]:
+    found = scan(path, file_name, import_type)
+    return found | {"memory": peak_memory(os.getpid()), "seconds": sum(os.times()[:4])}

@@ -6,6 +6,7 @@ that, xdist_group, has no effect with pytest 9.)
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -47,6 +48,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by what is to come first."""
+    """Sort by what is to come first; refuse names that are not the only ones, for workers take them for one test."""
+    if twice := [nodeid for nodeid, count in Counter(item.nodeid for item in items).items() if count > 1]:
+        raise pytest.UsageError(f"more than one test has this name: {', '.join(twice)}")
     place = {scope: number for number, scope in enumerate(_FIRST)}
     items.sort(key=lambda item: place.get(_scope(item.nodeid), len(_FIRST)))

@@ -13,7 +13,7 @@ from local.samples.generate import generate
 from tests.driving import outcome
 from tests.stack import list_workers, start_stack, stop_stack
 
-ROWS = 15_000
+ROWS = 8_000
 TIMES = 10
 MAY_GROW = 1.3
 

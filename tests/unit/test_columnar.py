@@ -163,7 +163,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str | None], list[list[str]]]:
     return columns, rows
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     tables(),
     st.sampled_from(STYLES),

@@ -54,7 +54,7 @@ def check(data: bytes, import_type: Literal["csv", "json", "excel"]) -> None:
     assert not refused & found.rows.keys()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @pytest.mark.parametrize("import_type", ["csv", "json"])
 @given(st.data())
 def test_damaged_files(import_type: Literal["csv", "json"], data: st.DataObject) -> None:
@@ -62,7 +62,7 @@ def test_damaged_files(import_type: Literal["csv", "json"], data: st.DataObject)
     check(damaged(data.draw(st.sampled_from(SEEDS[import_type])), data.draw(edits)), import_type)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("workbook", WORKBOOKS, ids=lambda path: path.suffix)
 @given(data=st.data())
 def test_damaged_workbooks(workbook: Path, data: st.DataObject, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_damaged_workbooks(workbook: Path, data: st.DataObject, tmp_path: Path) 
     check(copy.read_bytes(), "excel")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @pytest.mark.parametrize("import_type", ["csv", "json"])
 @given(noise, st.booleans())
 def test_random_bytes(import_type: Literal["csv", "json"], data: bytes, packed: bool) -> None:
@@ -88,7 +88,7 @@ def test_random_bytes(import_type: Literal["csv", "json"], data: bytes, packed: 
         check(gzip.compress(file) if packed else file, import_type)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(),

@@ -112,7 +112,7 @@ class Maker:
         return read_of(rows, refused, oee_differs=count // 5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 2**32),
     st.sampled_from([1, 3, 50, 700]),

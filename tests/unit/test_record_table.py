@@ -51,7 +51,7 @@ def test_the_migrated_table_has_the_models_column(database: DatabaseAddress, col
 
 
 @given(rows=st.lists(row, min_size=1, max_size=5), tenant=text)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_copy_text_brings_every_value_to_postgres_unchanged(
     database: DatabaseAddress, rows: list[dict[str, str | None]], tenant: str
 ) -> None:

@@ -196,7 +196,7 @@ def test_a_sheet_that_the_caller_named_is_found_again(named: str | None, title: 
     assert workbook_of(upload, row(7, "t", "m", "x", "")).title == title
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff"), min_size=1, max_size=20),

@@ -271,7 +271,7 @@ class TestValues:
         read = rows_of(saved(path, ("S", [[cell] for cell in cells])))
         assert [cell for (cell,) in read] == [as_read(cell) if cell != "" else None for cell in cells]
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_what_was_written_is_read(self, tmp_path: Path, data: st.DataObject) -> None:
         """A sheet of any values, wherever it stands, comes back as it was written."""
@@ -485,7 +485,7 @@ class TestHostileFiles:
             path.write_bytes(damaged)
             code_of(path)
 
-    @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.sampled_from([b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"]), st.binary(max_size=2000))
     def test_random_bytes(self, tmp_path: Path, start: bytes, rest: bytes) -> None:
         """Random bytes are refused."""
