@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,10 +16,12 @@ from pydantic.json_schema import models_json_schema
 
 from infra.manifest import ROOT, read_manifest
 from shared.domain.audit import AuditEvent
+from shared.domain.identity import Permission, Role
+from shared.domain.problems import Severity
 from shared.domain.profile import Profile, ProfileContent
 from shared.domain.quality_report import QualityReport
 from shared.domain.record import ProductionRecord
-from shared.domain.upload import UploadStatus
+from shared.domain.upload import MalwareScan, Undone, UploadOptions, UploadStatus
 from shared.services.api_keys import NewApiKey
 from shared.services.send_parts import SignParts
 from shared.services.start_upload import StartUpload
@@ -27,6 +30,7 @@ TARGET = ROOT / "docs" / "openapi.json"
 _UPLOADS = "/api/import/manufacturing-data"
 _PROFILES = "/api/import/profiles"
 _KEYS = "/api/import/api-keys"
+_SESSION = "/api/import/session"
 
 Schema = dict[str, Any]
 
@@ -136,7 +140,9 @@ def _reading() -> dict[str, Schema]:
             "summary": "One upload with its progress, or a page of the tenant's uploads, the newest first",
             "parameters": [_UPLOAD_ID, *pages],
             "responses": {
-                "200": _answer("With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads")]})
+                "200": _answer(
+                    "With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads", _ref("Upload"))]}
+                )
             },
         },
         f"GET {_UPLOADS}/template": {
@@ -150,7 +156,10 @@ def _reading() -> dict[str, Schema]:
             "summary": "A page of the refused rows, or the way to a file of all",
             "parameters": [_format("json", "csv", "xlsx"), *pages],
             "responses": {
-                "200": _answer("A page, or the file's address.", {"anyOf": [_page("refusedRows"), _ref("Download")]}),
+                "200": _answer(
+                    "A page, or the file's address.",
+                    {"anyOf": [_page("refusedRows", _ref("RefusedRow")), _ref("Download")]},
+                ),
                 "302": {"description": "The file is there."},
             },
         },
@@ -170,8 +179,13 @@ def _reading() -> dict[str, Schema]:
 
 
 def _of_the_tenant() -> dict[str, Schema]:
-    """The tenant's profiles and API keys."""
+    """The tenant's profiles and API keys, and who is asking."""
     return {
+        f"GET {_SESSION}": {
+            "operationId": "getSession",
+            "summary": "Who is asking, and what they may",
+            "responses": {"200": _answer("The session.", _ref("Session"))},
+        },
         f"GET {_PROFILES}": {
             "operationId": "getProfiles",
             "summary": "All profiles of the tenant, by name",
@@ -219,7 +233,10 @@ def _of_the_tenant() -> dict[str, Schema]:
 
 def _schemas() -> Schema:
     taken: list[type[BaseModel]] = [StartUpload, SignParts, ProfileContent, NewApiKey]
-    given: list[type[BaseModel]] = [Profile, AuditEvent, QualityReport, ProductionRecord]
+    given: list[type[BaseModel]] = [
+        *(Profile, AuditEvent, QualityReport, ProductionRecord),
+        *(UploadOptions, MalwareScan, Undone),
+    ]
     _, of_models = models_json_schema(
         [*((model, "validation") for model in taken), *((model, "serialization") for model in given)],
         by_alias=True,
@@ -238,7 +255,7 @@ def _schemas() -> Schema:
             success={"type": "boolean"},
             uploadId=text,
             jobId=text,
-            status=_status(),
+            status=_one_of(UploadStatus),
             message=text,
             tracking=_object(statusUrl=text, websocketUrl={"type": ["string", "null"]}),
             upload={
@@ -256,7 +273,7 @@ def _schemas() -> Schema:
                 ]
             },
         ),
-        "Upload": _object(uploadId=text, fileName=text, status=_status(), stage=text, message=text, createdAt=text),
+        "Upload": _upload(schemas["UploadOptions"]),
         "ChangedUpload": _object(success={"type": "boolean"}, upload=_ref("Upload")),
         "Progress": _object(
             totalRecords=number,
@@ -272,7 +289,72 @@ def _schemas() -> Schema:
         ),
         "CreatedApiKey": _object(keyId=text, name=text, key=text, createdAt=text, createdBy=text),
         "Download": _object(url=text, expiresAt=text),
+        "RefusedRow": _refused_row(),
+        "Problem": _problem(),
+        "Session": _object(
+            user=text,
+            tenant=text,
+            role=_one_of(Role),
+            permissions={"type": "array", "items": _one_of(Permission)},
+        ),
     }
+
+
+def _upload(options: Schema) -> Schema:
+    """An upload as `show_upload` makes it, with its options; each member but `errors` is there."""
+    time, count = {"type": ["string", "null"], "format": "date-time"}, {"type": "integer"}
+    totals = _object(
+        **dict.fromkeys(("records", "imported", "duplicates", "refused", "warnings", "unprocessed"), count)
+    )
+    shown = _object(
+        uploadId=_TEXT,
+        jobId=_TEXT,
+        fileName=_TEXT,
+        fileSize=count,
+        mimeType=_TEXT,
+        status=_one_of(UploadStatus),
+        stage={"type": ["string", "null"], "description": "Where it is; null once it has ended."},
+        message=_TEXT,
+        createdAt={"type": "string", "format": "date-time"},
+        createdBy=_TEXT,
+        correlationId=_TEXT,
+        attempt=count,
+        receivedAt=time,
+        acceptedAt=time,
+        plannedAt=time,
+        importStartedAt=time,
+        endedAt=time,
+        malwareScan=_or_null(_ref("MalwareScan")),
+        totals=_or_null(totals),
+        failure=_or_null(_ref("Failure")),
+        undone=_or_null(_ref("Undone")),
+        columns={"type": "object", "additionalProperties": _TEXT, "description": "Column → record field."},
+        unmappedColumns={"type": "array", "items": _TEXT},
+        decisions={"type": "array", "items": _ref("Decision")},
+    )
+    errors = {"type": "array", "items": _ref("Problem"), "description": "Of the first refused rows; one upload only."}
+    shown["properties"] |= options["properties"] | {"errors": errors}
+    shown["required"] += options["properties"]
+    return shown
+
+
+def _refused_row() -> Schema:
+    record = {"anyOf": [{"type": "object", "additionalProperties": _TEXT}, _TEXT]}
+    row = _object(row={"type": "integer"}, record=record, errors={"type": "array", "items": _ref("Problem")})
+    row["properties"]["truncated"] = {"const": True, "description": "Its texts are too long to be shown whole."}
+    return row
+
+
+def _problem() -> Schema:
+    """What is wrong with a row, as every list of errors has it."""
+    maybe = {"type": ["string", "null"]}
+    return _object(
+        row={"type": "integer"}, field=maybe, value=maybe, error=_TEXT, code=_TEXT, severity=_one_of(Severity)
+    )
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _parts(further: str) -> Schema:
@@ -280,8 +362,8 @@ def _parts(further: str) -> Schema:
     return {"type": "array", "items": part}
 
 
-def _status() -> Schema:
-    return {"type": "string", "enum": [status.value for status in UploadStatus]}
+def _one_of(choices: type[StrEnum]) -> Schema:
+    return {"type": "string", "enum": [choice.value for choice in choices]}
 
 
 def _one_upload() -> Schema:
