@@ -43,7 +43,11 @@ export async function enter(config: Config, signIn: SignIn): Promise<void> {
     const sent = new SentUploads(session.tenant, session.user);
     // A name for each person: what somebody left unfinished is not taken up by who signs in next.
     const sender = new FileSender(`linefeed-${session.tenant}-${session.user}`, client, config, (id) => sent.add(id));
-    state.value = { name: "signedIn", app: { config, client, live: new LiveUploads(client), session, sender, sent }, signIn };
+    state.value = {
+      name: "signedIn",
+      app: { config, client, live: new LiveUploads(client), session, sender, sent },
+      signIn,
+    };
   } catch (error) {
     if (state.value.name !== "signedOut") state.value = { name: "broken", reason: reasonOf(error) };
   }

@@ -1,10 +1,7 @@
 import { signal } from "@preact/signals";
 
 /** Where in the page one is; kept behind the address's `#`, so that any server of files can serve the page. */
-export type Place =
-  | { name: "upload" }
-  | { name: "history" }
-  | { name: "detail"; uploadId: string; tab: string | null };
+export type Place = { name: "upload" } | { name: "history" } | { name: "detail"; uploadId: string; tab: string | null };
 
 export const place = signal<Place>(read());
 

@@ -78,12 +78,15 @@ export function bytes(count: number): string {
 }
 
 export function duration(seconds: number): string {
-  const [value, unit] = seconds < 90 ? [seconds, "second"] : seconds < 5400 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
+  const [value, unit] =
+    seconds < 90 ? [seconds, "second"] : seconds < 5400 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
   return Math.max(1, Math.round(value)).toLocaleString(locale.value, { style: "unit", unit, unitDisplay: "long" });
 }
 
 function preferred(): Language {
-  const known = navigator.languages.map((tag) => tag.split("-")[0]).find((tag) => tag !== undefined && tag in LANGUAGES);
+  const known = navigator.languages
+    .map((tag) => tag.split("-")[0])
+    .find((tag) => tag !== undefined && tag in LANGUAGES);
   return (known as Language | undefined) ?? "en";
 }
 

@@ -10,7 +10,15 @@ import { isServiceWords, sentenceOf } from "../ui/words";
 import { useDebounced } from "../ui/useDebounced";
 import { usePages } from "../ui/usePages";
 
-const STATUSES = ["pending", "processing", "completed", "completed_with_errors", "failed", "cancelled", "undone"] as const;
+const STATUSES = [
+  "pending",
+  "processing",
+  "completed",
+  "completed_with_errors",
+  "failed",
+  "cancelled",
+  "undone",
+] as const;
 
 interface Filters {
   search: string;
@@ -79,7 +87,12 @@ function FilterForm({ value, onChange, onReload }: FilterFormProps) {
     >
       <Field label={t("history.search")}>
         {(ids) => (
-          <input {...ids} type="search" value={value.search} onInput={(event) => set({ search: event.currentTarget.value })} />
+          <input
+            {...ids}
+            type="search"
+            value={value.search}
+            onInput={(event) => set({ search: event.currentTarget.value })}
+          />
         )}
       </Field>
       <Field label={t("history.status")}>
@@ -99,10 +112,19 @@ function FilterForm({ value, onChange, onReload }: FilterFormProps) {
         )}
       </Field>
       <Field label={t("history.from")}>
-        {(ids) => <input {...ids} type="date" value={value.from} onInput={(event) => set({ from: event.currentTarget.value })} />}
+        {(ids) => (
+          <input
+            {...ids}
+            type="date"
+            value={value.from}
+            onInput={(event) => set({ from: event.currentTarget.value })}
+          />
+        )}
       </Field>
       <Field label={t("history.to")}>
-        {(ids) => <input {...ids} type="date" value={value.to} onInput={(event) => set({ to: event.currentTarget.value })} />}
+        {(ids) => (
+          <input {...ids} type="date" value={value.to} onInput={(event) => set({ to: event.currentTarget.value })} />
+        )}
       </Field>
       <button type="submit">{t("history.reload")}</button>
     </form>

@@ -31,7 +31,8 @@ function movesOf(upload: Upload): Move[] {
   if (upload.stage) return CANCELLABLE.includes(upload.stage) ? ["cancel"] : [];
   const moves: Move[] = [];
   const failedByUs = upload.status === "failed" && upload.failure?.code === "internal_error";
-  if ((upload.status === "cancelled" && upload.acceptedAt) || upload.status === "undone" || failedByUs) moves.push("retry");
+  if ((upload.status === "cancelled" && upload.acceptedAt) || upload.status === "undone" || failedByUs)
+    moves.push("retry");
   if (upload.status !== "undone" && !upload.dryRun && upload.totals && upload.totals.imported > 0) moves.push("undo");
   return moves;
 }

@@ -15,7 +15,10 @@ const EMPTY: Corrections = {};
 /** The refused rows by their reasons; cells are put right here, and the changed rows sent again. */
 export function Refused({ app, one }: TabProps) {
   const { upload, progress } = one;
-  const pages = usePages((cursor) => app.client.refusedRows(upload.uploadId, cursor), [app, upload.uploadId, upload.endedAt]);
+  const pages = usePages(
+    (cursor) => app.client.refusedRows(upload.uploadId, cursor),
+    [app, upload.uploadId, upload.endedAt],
+  );
   const [reason, setReason] = useState("");
   const [search, setSearch] = useState("");
   const [corrections, setCorrections] = useState<Corrections>(EMPTY);
@@ -74,7 +77,13 @@ export function Refused({ app, one }: TabProps) {
           {t("refused.more")}
         </button>
       )}
-      <SendBar app={app} upload={upload} rows={pages.items} corrections={corrections} onDiscard={() => setCorrections(EMPTY)} />
+      <SendBar
+        app={app}
+        upload={upload}
+        rows={pages.items}
+        corrections={corrections}
+        onDiscard={() => setCorrections(EMPTY)}
+      />
     </>
   );
 }
@@ -139,7 +148,13 @@ function Table({ rows, upload, corrections, onChange }: TableProps) {
                       {number(row.row)}
                     </th>
                   )}
-                  <ProblemCells row={row} problem={problem} columnOf={columnOf} corrections={corrections} onChange={onChange} />
+                  <ProblemCells
+                    row={row}
+                    problem={problem}
+                    columnOf={columnOf}
+                    corrections={corrections}
+                    onChange={onChange}
+                  />
                 </tr>
               ))}
           </tbody>
@@ -201,7 +216,9 @@ function SendBar({ app, upload, rows, corrections, onDiscard }: SendBarProps) {
   async function send(): Promise<void> {
     setError(null);
     try {
-      const uploadId = await app.sender.sendMade(correctionFile(upload, rows, corrections), { corrects: upload.uploadId });
+      const uploadId = await app.sender.sendMade(correctionFile(upload, rows, corrections), {
+        corrects: upload.uploadId,
+      });
       onDiscard();
       go({ name: "detail", uploadId, tab: null });
     } catch (problem) {
@@ -230,7 +247,8 @@ function cellOf(row: RefusedRow, column: string): string {
 function reasonsOf(rows: RefusedRow[]): [string, number][] {
   const counts = new Map<string, number>();
   for (const row of rows) {
-    for (const code of new Set(errorsOf(row).map((problem) => problem.code))) counts.set(code, (counts.get(code) ?? 0) + 1);
+    for (const code of new Set(errorsOf(row).map((problem) => problem.code)))
+      counts.set(code, (counts.get(code) ?? 0) + 1);
   }
   return [...counts].sort(([, one], [, other]) => other - one);
 }

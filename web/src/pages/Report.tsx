@@ -12,7 +12,10 @@ const MACHINES_SHOWN = 12;
 /** What the file's records look like, in the charts that a plant asks for first. */
 export function Report({ app, one }: TabProps) {
   const { uploadId, endedAt } = one.upload;
-  const report = useAsync(() => (endedAt ? app.client.report(uploadId) : Promise.resolve(null)), [app, uploadId, endedAt]);
+  const report = useAsync(
+    () => (endedAt ? app.client.report(uploadId) : Promise.resolve(null)),
+    [app, uploadId, endedAt],
+  );
   const [error, setError] = useState<unknown>(null);
   if (report.error != null) return <ErrorNotice error={report.error} again={report.reload} />;
   if (report.loading) return <p class="quiet">{t("app.loading")}</p>;
@@ -36,24 +39,34 @@ export function Report({ app, one }: TabProps) {
 function Charts({ report }: { report: QualityReport }) {
   const { period, counts } = report.time.rows;
   const machines = report.machines.names.slice(0, MACHINES_SHOWN);
-  const further = report.machines.names.slice(MACHINES_SHOWN).reduce((sum, one) => sum + one.rows, report.machines.otherRows);
+  const further = report.machines.names
+    .slice(MACHINES_SHOWN)
+    .reduce((sum, one) => sum + one.rows, report.machines.otherRows);
   const missing = report.fields.filter((field) => field.missing > 0).sort((one, other) => other.missing - one.missing);
   return (
     <div class="charts">
       <Columns
         title={t("report.days", { period: tOr(`report.${period ?? "day"}`, "") })}
-        values={Object.entries(counts ?? {}).map(([day, rows]) => ({ label: dayOf(day), value: rows, shown: number(rows) }))}
+        values={Object.entries(counts ?? {}).map(([day, rows]) => ({
+          label: dayOf(day),
+          value: rows,
+          shown: number(rows),
+        }))}
       />
       <Bars
         title={t("report.machines")}
         values={[
           ...machines.map(({ name, rows }) => ({ label: name, value: rows, shown: number(rows) })),
-          ...(further > 0 ? [{ label: t("report.others"), value: further, shown: number(further) }] : []),
+          ...(further > 0 ? [{ label: t("report.others"), value: 0, shown: number(further) }] : []),
         ]}
       />
       <Bars
         title={t("report.reasons")}
-        values={report.refusals.map(({ code, rows }) => ({ label: problemTitle(code), value: rows, shown: number(rows) }))}
+        values={report.refusals.map(({ code, rows }) => ({
+          label: problemTitle(code),
+          value: rows,
+          shown: number(rows),
+        }))}
         empty={t("refused.none")}
       />
       <Bars

@@ -1,12 +1,7 @@
-import { useState } from "preact/hooks";
 import type { App } from "../app";
-import { bytes, t, tOr } from "../i18n/i18n";
+import { t, tOr } from "../i18n/i18n";
 import { addressOf } from "../router";
-import { DropZone } from "../ui/DropZone";
-import { ErrorNotice } from "../ui/Notice";
-import { asRequest, OptionsForm, remember, rememberedOptions } from "../ui/Options";
-import { Refusals, SendingList } from "../ui/SendingList";
-import { TemplateLink } from "../ui/TemplateLink";
+import { SendForm } from "../ui/SendForm";
 import { Badge, UploadStatus } from "../ui/UploadStatus";
 import { useUpload } from "../ui/useUpload";
 
@@ -17,8 +12,11 @@ export function UploadPage({ app }: { app: App }) {
     <>
       <h1>{t("upload.title")}</h1>
       <p class="lead">{t("upload.lead")}</p>
-      {mayImport ? <Send app={app} /> : <ReadOnly app={app} />}
-      <Recent app={app} />
+      {!mayImport && <ReadOnly app={app} />}
+      <div class="send-page">
+        {mayImport && <SendForm client={app.client} config={app.config} sender={app.sender} />}
+        <Recent app={app} />
+      </div>
     </>
   );
 }
@@ -28,52 +26,12 @@ function ReadOnly({ app }: { app: App }) {
   return <p class="notice">{t("upload.readOnly", { role: tOr(`role.${role}`, role) })}</p>;
 }
 
-function Send({ app }: { app: App }) {
-  const { sender, config } = app;
-  const [options, setOptions] = useState(rememberedOptions);
-  const [complain, setComplain] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const files = sender.files.value;
-  const chosen = files.filter((file) => file.phase === "chosen");
-
-  function send(event: Event): void {
-    event.preventDefault();
-    setComplain(true);
-    if (!options.workUnitId.trim()) {
-      (event.currentTarget as HTMLFormElement).querySelector<HTMLInputElement>("[name=workUnitId]")?.focus();
-      return;
-    }
-    remember(options);
-    sender.send(asRequest({ ...options, workUnitId: options.workUnitId.trim() })).catch(setError);
-  }
-
-  return (
-    <form class="send" noValidate onSubmit={send}>
-      <div class="send-files">
-        <DropZone sender={sender} most={config.maxFileSize} />
-        <Refusals refusals={sender.refusals.value} config={config} onDismiss={() => sender.dismissRefusals()} />
-        <SendingList files={files} sender={sender} />
-        {error != null && <ErrorNotice error={error} />}
-        <p class="send-end">
-          {chosen.length > 0 && (
-            <button type="submit" class="primary">
-              {t("upload.send", { count: chosen.length })} ({bytes(chosen.reduce((sum, file) => sum + file.size, 0))})
-            </button>
-          )}
-          <TemplateLink client={app.client} />
-        </p>
-      </div>
-      <OptionsForm value={options} onChange={setOptions} complain={complain} />
-    </form>
-  );
-}
-
 /** What was sent from this tab. */
 function Recent({ app }: { app: App }) {
   const ids = app.sent.ids.value;
   if (ids.length === 0) return null;
   return (
-    <section aria-labelledby="recent">
+    <section class="sent" aria-labelledby="recent">
       <h2 id="recent">{t("recent.title")}</h2>
       <ul class="cards">
         {ids.map((uploadId) => (

@@ -57,9 +57,20 @@ export function Columns({ title, values, empty }: ChartProps) {
         <Empty title={empty ?? t("report.nothing")} />
       ) : (
         <>
-          <svg class="columns-drawn" viewBox={`0 0 ${values.length} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+          <svg
+            class="columns-drawn"
+            viewBox={`0 0 ${values.length} ${HEIGHT}`}
+            preserveAspectRatio="none"
+            aria-hidden="true"
+          >
             {values.map(({ label, value, shown }, index) => (
-              <rect key={label} x={index + 0.08} width={0.84} y={HEIGHT - (HEIGHT * value) / full} height={(HEIGHT * value) / full}>
+              <rect
+                key={label}
+                x={index + 0.08}
+                width={0.84}
+                y={HEIGHT - (HEIGHT * value) / full}
+                height={(HEIGHT * value) / full}
+              >
                 <title>{`${label}: ${shown}`}</title>
               </rect>
             ))}

@@ -14,7 +14,6 @@ export function DropZone({ sender, most }: { sender: FileSender; most: number })
       note: t("upload.note", { size: bytes(most) }),
       locale: {
         strings: { dropHereOr: t("upload.drop", { browse: "%{browse}" }), browse: t("upload.browse") },
-        pluralize: (count: number) => (count === 1 ? 0 : 1),
       },
     });
     return () => uppy.removePlugin(uppy.getPlugin("DragDrop")!);

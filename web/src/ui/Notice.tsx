@@ -5,7 +5,8 @@ import { t } from "../i18n/i18n";
 /** What went wrong, in the service's own words, and how to go on. */
 export function ErrorNotice({ error, again }: { error: unknown; again?: () => void }) {
   const refusal = error instanceof ApiError ? error : null;
-  const message = refusal?.code === "unreachable" ? t("error.unreachable") : error instanceof Error ? error.message : String(error);
+  const message =
+    refusal?.code === "unreachable" ? t("error.unreachable") : error instanceof Error ? error.message : String(error);
   return (
     <div class="notice bad" role="alert">
       <p lang={refusal && refusal.code !== "unreachable" ? "en" : undefined}>{message}</p>

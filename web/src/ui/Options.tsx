@@ -5,6 +5,7 @@ import type { SendOptions } from "../upload/sender";
 
 const KEY = "linefeed:options";
 const ZONES = Intl.supportedValuesOf("timeZone");
+const SWITCHES = ["deduplicate", "validateData", "preview", "dryRun"] as const;
 const PRIORITIES = ["high", "normal", "low"] as const;
 
 export interface ChosenOptions {
@@ -37,81 +38,89 @@ export function remember(options: ChosenOptions): void {
   localStorage.setItem(KEY, JSON.stringify(options));
 }
 
-export function asRequest({ timeZone, ...options }: ChosenOptions): SendOptions {
-  return { ...options, ...(timeZone ? { timeZone } : {}) };
+export function asRequest({ timeZone, preview, ...options }: ChosenOptions): SendOptions {
+  return { ...options, ...(timeZone ? { timeZone } : {}), ...(preview ? { preview } : {}) };
 }
 
 interface OptionsProps {
   value: ChosenOptions;
+  /** Options that are not asked for. */
+  fixed: Partial<ChosenOptions>;
   onChange: (value: ChosenOptions) => void;
   /** Whether to say that the work unit is missing. */
   complain: boolean;
 }
 
-export function OptionsForm({ value, onChange, complain }: OptionsProps) {
+export function OptionsForm({ value, fixed, onChange, complain }: OptionsProps) {
+  const asked = (name: keyof ChosenOptions): boolean => fixed[name] === undefined;
   const set = (part: Partial<ChosenOptions>): void => onChange({ ...value, ...part });
   const missing = complain && !value.workUnitId.trim();
   return (
     <fieldset class="options">
       <legend>{t("upload.options")}</legend>
-      <Field label={t("option.workUnit")} help={missing ? t("option.workUnit.missing") : t("option.workUnit.help")} bad={missing}>
-        {(ids) => (
-          <input
-            {...ids}
-            name="workUnitId"
-            required
-            maxLength={100}
-            autocomplete="on"
-            aria-invalid={missing}
-            value={value.workUnitId}
-            onInput={(event) => set({ workUnitId: event.currentTarget.value })}
-          />
-        )}
-      </Field>
-      <Field label={t("option.timeZone")} help={t("option.timeZone.help")}>
-        {(ids) => (
-          <select {...ids} value={value.timeZone} onChange={(event) => set({ timeZone: event.currentTarget.value })}>
-            <option value="">{t("option.timeZone.none")}</option>
-            {ZONES.map((zone) => (
-              <option key={zone}>{zone}</option>
-            ))}
-          </select>
-        )}
-      </Field>
-      <Field label={t("option.priority")}>
-        {(ids) => (
-          <select
-            {...ids}
-            value={value.priority}
-            onChange={(event) => set({ priority: event.currentTarget.value as ChosenOptions["priority"] })}
-          >
-            {PRIORITIES.map((priority) => (
-              <option key={priority} value={priority}>
-                {t(`option.priority.${priority}`)}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
-      <Switch name="deduplicate" value={value} set={set} />
-      <Switch name="validateData" value={value} set={set} words="validate" />
-      <Switch name="preview" value={value} set={set} />
-      <Switch name="dryRun" value={value} set={set} />
+      {asked("workUnitId") && (
+        <Field
+          label={t("option.workUnit")}
+          help={missing ? t("option.workUnit.missing") : t("option.workUnit.help")}
+          bad={missing}
+        >
+          {(ids) => (
+            <input
+              {...ids}
+              name="workUnitId"
+              required
+              maxLength={100}
+              autocomplete="on"
+              aria-invalid={missing}
+              value={value.workUnitId}
+              onInput={(event) => set({ workUnitId: event.currentTarget.value })}
+            />
+          )}
+        </Field>
+      )}
+      {asked("timeZone") && (
+        <Field label={t("option.timeZone")} help={t("option.timeZone.help")}>
+          {(ids) => (
+            <select {...ids} value={value.timeZone} onChange={(event) => set({ timeZone: event.currentTarget.value })}>
+              <option value="">{t("option.timeZone.none")}</option>
+              {ZONES.map((zone) => (
+                <option key={zone}>{zone}</option>
+              ))}
+            </select>
+          )}
+        </Field>
+      )}
+      {asked("priority") && (
+        <Field label={t("option.priority")}>
+          {(ids) => (
+            <select
+              {...ids}
+              value={value.priority}
+              onChange={(event) => set({ priority: event.currentTarget.value as ChosenOptions["priority"] })}
+            >
+              {PRIORITIES.map((priority) => (
+                <option key={priority} value={priority}>
+                  {t(`option.priority.${priority}`)}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+      )}
+      {SWITCHES.filter(asked).map((name) => (
+        <Switch key={name} name={name} value={value} set={set} />
+      ))}
     </fieldset>
   );
 }
 
-type SwitchName = "deduplicate" | "validateData" | "preview" | "dryRun";
-
 interface SwitchProps {
-  name: SwitchName;
-  words?: "validate";
+  name: (typeof SWITCHES)[number];
   value: ChosenOptions;
   set: (part: Partial<ChosenOptions>) => void;
 }
 
-function Switch({ name, words, value, set }: SwitchProps) {
-  const key = words ?? (name as Exclude<SwitchName, "validateData">);
+function Switch({ name, value, set }: SwitchProps) {
   const id = useId();
   return (
     <div class="switch">
@@ -123,9 +132,9 @@ function Switch({ name, words, value, set }: SwitchProps) {
         aria-describedby={`${id}-help`}
         onChange={(event) => set({ [name]: event.currentTarget.checked })}
       />
-      <label for={id}>{t(`option.${key}`)}</label>
+      <label for={id}>{t(`option.${name}`)}</label>
       <p class="help" id={`${id}-help`}>
-        {t(`option.${key}.help`)}
+        {t(`option.${name}.help`)}
       </p>
     </div>
   );

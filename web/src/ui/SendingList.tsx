@@ -118,7 +118,15 @@ function ChooseAgain({ file, sender }: { file: Sending; sender: FileSender }) {
 }
 
 /** Files that were not taken, each with what to do about it. */
-export function Refusals({ refusals, config, onDismiss }: { refusals: Refusal[]; config: Config; onDismiss: () => void }) {
+export function Refusals({
+  refusals,
+  config,
+  onDismiss,
+}: {
+  refusals: Refusal[];
+  config: Config;
+  onDismiss: () => void;
+}) {
   if (refusals.length === 0) return null;
   const endings = Object.values(config.fileTypes).flat().join(", ");
   return (

@@ -26,7 +26,11 @@ export function Steps({ upload }: { upload: Upload }) {
   return (
     <ol class="steps" aria-label={t("stages")}>
       {stages.map((stage, index) => (
-        <li key={stage} class={index < at ? "done" : index === at ? "now" : ""} aria-current={index === at ? "step" : undefined}>
+        <li
+          key={stage}
+          class={index < at ? "done" : index === at ? "now" : ""}
+          aria-current={index === at ? "step" : undefined}
+        >
           {t(`stage.${stage as (typeof STAGES)[number]}`)}
         </li>
       ))}
@@ -82,7 +86,9 @@ export function UploadStatus({ one }: { one: OneUpload }) {
       {running && (
         <p class="quiet">
           {t("progress.of", { done: progress.processedRecords, all: progress.totalRecords })}
-          {progress.estimatedTimeRemaining ? ` · ${t("progress.left", { time: duration(progress.estimatedTimeRemaining) })}` : ""}
+          {progress.estimatedTimeRemaining
+            ? ` · ${t("progress.left", { time: duration(progress.estimatedTimeRemaining) })}`
+            : ""}
         </p>
       )}
       <Counts progress={progress} />

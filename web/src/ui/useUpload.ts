@@ -1,10 +1,21 @@
 import { useEffect, useState } from "preact/hooks";
-import type { App } from "../app";
 import type { OneUpload } from "../api/client";
+import type { LiveUploads } from "../api/live";
 
-/** An upload as it is now, while it is shown. */
-export function useUpload(app: Pick<App, "live">, uploadId: string): OneUpload | null {
+/** An upload as it is now, while it is shown; `onChange` is told each time that it is another. */
+export function useUpload(
+  { live }: { live: LiveUploads },
+  uploadId: string,
+  onChange?: (one: OneUpload) => void,
+): OneUpload | null {
   const [one, setOne] = useState<OneUpload | null>(null);
-  useEffect(() => app.live.follow(uploadId, setOne), [app, uploadId]);
+  useEffect(
+    () =>
+      live.follow(uploadId, (change) => {
+        setOne(change);
+        onChange?.(change);
+      }),
+    [live, uploadId],
+  );
   return one;
 }

@@ -56,7 +56,8 @@ export class PartSigner {
       for (const [partNumber, callers] of waiting) {
         const url = this.signed.get(partNumber)?.url;
         this.signed.delete(partNumber);
-        for (const { resolve, reject } of callers) url ? resolve(url) : reject(new Error(`part ${partNumber} not signed`));
+        for (const { resolve, reject } of callers)
+          url ? resolve(url) : reject(new Error(`part ${partNumber} not signed`));
       }
     } catch (error) {
       for (const [, callers] of waiting) for (const { reject } of callers) reject(error);

@@ -8,7 +8,9 @@ import { checksumOf, faultOf, importTypeOf, mimeTypeOf, type FileFault } from ".
 import { PartSigner } from "./part_signer";
 
 /** What a person chose for the files that they send. */
-export type SendOptions = Partial<Omit<StartUpload, "fileName" | "fileSize" | "mimeType" | "importType" | "checksumSha256">>;
+export type SendOptions = Partial<
+  Omit<StartUpload, "fileName" | "fileSize" | "mimeType" | "importType" | "checksumSha256">
+>;
 
 /**
  * Where a file stands until the service has it.
