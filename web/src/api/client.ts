@@ -21,6 +21,8 @@ export type RefusedRow = Schemas["RefusedRow"];
 export type AuditEvent = Schemas["AuditEvent"];
 export type QualityReport = Schemas["QualityReport"];
 export type Session = Schemas["Session"];
+export type Preview = Schemas["ShownPreview"];
+export type ConfirmPreview = Schemas["ConfirmPreview"];
 export type StartedUpload = Schemas["StartedUpload"];
 export type StartUpload = Schemas["StartUpload"];
 
@@ -143,6 +145,16 @@ export function createClient(options: ClientOptions) {
     async report(uploadId: string): Promise<QualityReport> {
       const { data } = await api.GET(`${UPLOADS}/{uploadId}/report`, { params: { path: { uploadId } } });
       return data as QualityReport;
+    },
+
+    /** How a file is read, while its upload is in review. */
+    async preview(uploadId: string): Promise<Preview> {
+      return given((await api.GET(`${UPLOADS}/{uploadId}/preview`, { params: { path: { uploadId } } })).data);
+    },
+
+    /** Import what was reviewed, with these choices in the place of the upload's; or with `preview` show it again. */
+    async confirm(uploadId: string, choices: ConfirmPreview): Promise<void> {
+      await api.POST(`${UPLOADS}/{uploadId}/confirm`, { params: { path: { uploadId } }, body: choices });
     },
 
     /** The report as a page of its own, which needs no script. */

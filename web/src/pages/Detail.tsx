@@ -11,6 +11,7 @@ import { useUpload } from "../ui/useUpload";
 import { Audit } from "./Audit";
 import { Decisions } from "./Decisions";
 import { Moves } from "./Moves";
+import { Preview } from "./Preview";
 import { Refused } from "./Refused";
 import { Report } from "./Report";
 
@@ -19,14 +20,15 @@ export interface TabProps {
   one: OneUpload;
 }
 
-const TABS: Record<string, ComponentType<TabProps>> = {
+const TABS: Record<TabName, ComponentType<TabProps>> = {
+  preview: Preview,
   refused: Refused,
   report: Report,
   decisions: Decisions,
   audit: Audit,
 };
 
-type TabName = "refused" | "report" | "decisions" | "audit";
+type TabName = "preview" | "refused" | "report" | "decisions" | "audit";
 
 /** One upload: how it stands, what can be done with it, and everything that is known of it. */
 export function Detail({ app, uploadId, tab }: { app: App; uploadId: string; tab: string | null }) {
@@ -67,10 +69,11 @@ export function Detail({ app, uploadId, tab }: { app: App; uploadId: string; tab
 }
 
 function Tabs({ app, one, chosen }: TabProps & { chosen: string | null }) {
-  const names = Object.keys(TABS) as TabName[];
-  const shown = names.find((name) => name === chosen) ?? "refused";
+  const reviewing = one.upload.stage === "reviewing";
+  const names = (Object.keys(TABS) as TabName[]).filter((name) => name !== "preview" || reviewing);
+  const shown = names.find((name) => name === chosen) ?? (reviewing ? "preview" : "refused");
   const list = useRef<HTMLDivElement>(null);
-  const Shown = TABS[shown]!;
+  const Shown = TABS[shown];
   const open = (name: TabName): void => go({ name: "detail", uploadId: one.upload.uploadId, tab: name });
 
   /** Arrow keys, as the tabs pattern has them (WAI-ARIA Authoring Practices). */

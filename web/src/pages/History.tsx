@@ -4,7 +4,7 @@ import type { HistoryQuery, Upload } from "../api/client";
 import { dateTime, t } from "../i18n/i18n";
 import { addressOf } from "../router";
 import { Empty, ErrorNotice } from "../ui/Notice";
-import { Field } from "../ui/Options";
+import { Field } from "../ui/Field";
 import { Badge } from "../ui/UploadStatus";
 import { isServiceWords, sentenceOf } from "../ui/words";
 import { useDebounced } from "../ui/useDebounced";

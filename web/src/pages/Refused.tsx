@@ -5,7 +5,7 @@ import { correctionFile, type Corrections } from "../corrections";
 import { number, problemTitle, t } from "../i18n/i18n";
 import { go } from "../router";
 import { Empty, ErrorNotice } from "../ui/Notice";
-import { Field } from "../ui/Options";
+import { Field } from "../ui/Field";
 import { download } from "../ui/save";
 import { usePages } from "../ui/usePages";
 import type { TabProps } from "./Detail";
@@ -139,24 +139,29 @@ function Table({ rows, upload, corrections, onChange }: TableProps) {
         </thead>
         {rows.map((row) => (
           <tbody key={row.row} class={corrections[row.row] ? "changed" : undefined}>
-            {row.errors
-              .filter((problem) => problem.severity === "error")
-              .map((problem, index, all) => (
-                <tr key={index}>
-                  {index === 0 && (
-                    <th scope="rowgroup" rowSpan={all.length}>
-                      {number(row.row)}
-                    </th>
-                  )}
-                  <ProblemCells
-                    row={row}
-                    problem={problem}
-                    columnOf={columnOf}
-                    corrections={corrections}
-                    onChange={onChange}
-                  />
-                </tr>
-              ))}
+            {errorsOf(row).map((problem, index, all) => (
+              <tr key={index}>
+                {index === 0 && (
+                  <th scope="rowgroup" rowSpan={all.length}>
+                    {number(row.row)}
+                  </th>
+                )}
+                <ProblemCells
+                  row={row}
+                  problem={problem}
+                  columnOf={columnOf}
+                  corrections={corrections}
+                  onChange={onChange}
+                />
+              </tr>
+            ))}
+            {onChange && typeof row.record !== "string" && !row.truncated && (
+              <tr>
+                <td colSpan={4}>
+                  <WholeRow row={row} corrections={corrections} onChange={onChange} />
+                </td>
+              </tr>
+            )}
           </tbody>
         ))}
       </table>
@@ -191,12 +196,40 @@ function ProblemCells({ row, problem, columnOf, corrections, onChange }: Problem
       </td>
       <td>
         <strong>{problemTitle(problem.code)}</strong>
-        <span class="help" lang="en">
-          {problem.error}
-        </span>
+        {problem.error !== problemTitle(problem.code) && (
+          <span class="help" lang="en">
+            {problem.error}
+          </span>
+        )}
         {onChange && typeof row.record === "string" && <span class="help">{t("refused.unreadable")}</span>}
       </td>
     </>
+  );
+}
+
+/** Every cell of a row: what is wrong between two cells may have to be put right in the other one. */
+function WholeRow({ row, corrections, onChange }: { row: RefusedRow; corrections: Corrections; onChange: Change }) {
+  const [open, setOpen] = useState(false);
+  const columns = Object.keys(row.record);
+  return (
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{t("refused.whole")}</summary>
+      {open && (
+        <div class="whole-row">
+          {columns.map((column) => (
+            <Field key={column} label={column}>
+              {(ids) => (
+                <input
+                  {...ids}
+                  value={corrections[row.row]?.[column] ?? cellOf(row, column)}
+                  onInput={(event) => onChange(row, column, event.currentTarget.value)}
+                />
+              )}
+            </Field>
+          ))}
+        </div>
+      )}
+    </details>
   );
 }
 

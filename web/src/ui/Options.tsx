@@ -1,10 +1,10 @@
-import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import { t } from "../i18n/i18n";
 import type { SendOptions } from "../upload/sender";
+import { Field } from "./Field";
+import { ZONES } from "./zones";
 
 const KEY = "linefeed:options";
-const ZONES = Intl.supportedValuesOf("timeZone");
 const SWITCHES = ["deduplicate", "validateData", "preview", "dryRun"] as const;
 const PRIORITIES = ["high", "normal", "low"] as const;
 
@@ -136,29 +136,6 @@ function Switch({ name, value, set }: SwitchProps) {
       <p class="help" id={`${id}-help`}>
         {t(`option.${name}.help`)}
       </p>
-    </div>
-  );
-}
-
-interface FieldProps {
-  label: string;
-  help?: string;
-  bad?: boolean;
-  children: (ids: { id: string; "aria-describedby"?: string }) => ComponentChildren;
-}
-
-/** A labelled control with its explanation. */
-export function Field({ label, help, bad = false, children }: FieldProps) {
-  const id = useId();
-  return (
-    <div class={bad ? "field bad" : "field"}>
-      <label for={id}>{label}</label>
-      {children({ id, ...(help ? { "aria-describedby": `${id}-help` } : {}) })}
-      {help && (
-        <p class="help" id={`${id}-help`}>
-          {help}
-        </p>
-      )}
     </div>
   );
 }
