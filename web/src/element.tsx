@@ -29,7 +29,7 @@ STYLE.replaceSync(`${tokens}\n${parts}\n:host { display: block; color: var(--tex
 
 export class LinefeedUploadElement extends HTMLElement {
   static readonly observedAttributes = ["lang", "work-unit", "time-zone", "priority", "preview", "dry-run"];
-  token: Token = null;
+  private currentToken: Token = null;
   private readonly root = this.attachShadow({ mode: "open" });
   private parts: Omit<PanelProps, "fixed"> | null = null;
   /** Uploads that were started here, and of which the end has not been told. */
@@ -40,11 +40,29 @@ export class LinefeedUploadElement extends HTMLElement {
     this.root.adoptedStyleSheets = [STYLE];
   }
 
+  /** The session's token, or what returns it; asked for at each request. */
+  get token(): Token {
+    return this.currentToken;
+  }
+
+  set token(value: Token) {
+    this.currentToken = value;
+    if (this.isConnected && !this.parts) this.connectedCallback();
+  }
+
   connectedCallback(): void {
+    if (Object.hasOwn(this, "token")) return this.takeEarlyToken();
     this.begin().catch((error: unknown) => {
       this.tell("linefeed-error", { error });
       render(<ErrorNotice error={error} />, this.root);
     });
+  }
+
+  /** What was set before the browser knew this element lies over the accessor. */
+  private takeEarlyToken(): void {
+    const { token } = this;
+    Reflect.deleteProperty(this, "token");
+    this.token = token;
   }
 
   disconnectedCallback(): void {
@@ -59,7 +77,7 @@ export class LinefeedUploadElement extends HTMLElement {
   }
 
   private async begin(): Promise<void> {
-    const client = createClient({ baseUrl: this.getAttribute("api") ?? "", token: () => this.currentToken });
+    const client = createClient({ baseUrl: this.getAttribute("api") ?? "", token: () => this.givenToken });
     const [session, config] = await Promise.all([client.session(), loadConfig()]);
     const sent = new SentUploads(session.tenant, session.user);
     const sender = new FileSender(`linefeed-${session.tenant}-${session.user}`, client, config, (uploadId) => {
@@ -84,8 +102,8 @@ export class LinefeedUploadElement extends HTMLElement {
     if (this.parts) render(<Panel {...this.parts} fixed={this.fixed} />, this.root);
   }
 
-  private get currentToken(): string | null {
-    return typeof this.token === "function" ? this.token() : this.token;
+  private get givenToken(): string | null {
+    return typeof this.currentToken === "function" ? this.currentToken() : this.currentToken;
   }
 
   /** What the app has chosen for its people. */
