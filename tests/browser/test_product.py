@@ -1,4 +1,4 @@
-"""What a product owes everybody: screen readers, keyboards, phones, the dark, German, little script, a strict policy."""
+"""What a product owes everybody: screen readers, keyboards, phones, the dark, German, a small script, a policy."""
 
 from __future__ import annotations
 
