@@ -203,6 +203,10 @@ def _sentence(fault: ErrorDetails) -> str:
     """A fault in the operator's words."""
     unknown = fault["type"] == "extra_forbidden"
     message = "there is nothing of this name to choose" if unknown else fault["msg"].removeprefix("Value error, ")
-    # A setting that was left out is named by its field, and the operator knows it in capitals.
-    place = [str(part).upper() if part in OPERATOR_SETTINGS else str(part) for part in fault["loc"]]
-    return f"{'.'.join(place)}: {message}"
+    return f"{'.'.join(_as_written(str(part)) for part in fault['loc'])}: {message}"
+
+
+def _as_written(name: str) -> str:
+    """What the operator calls a field: what was left out is named by the field itself."""
+    field = Configuration.model_fields.get(name)
+    return name.upper() if name in OPERATOR_SETTINGS else (field and field.alias) or name
