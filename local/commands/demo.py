@@ -144,6 +144,6 @@ def _show_verdict(console: Console, wrong: list[str], outcome: Outcome) -> None:
     else:
         console.print("Next: “make clean” empties the table; then the sample goes in anew.")
     console.print(
-        "“make up” keeps the stack running and names its upload page; “.venv/bin/python -m local upload FILE” sends it a "
-        "file of yours."
+        "“make up” keeps the stack running and names its upload page; “.venv/bin/python -m local upload FILE” sends it "
+        "a file of yours."
     )
