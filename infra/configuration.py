@@ -48,6 +48,7 @@ _ChosenSettings: type[BaseModel] = create_model(
 )
 
 _ORIGIN = re.compile(r"https://[a-z0-9.-]+(:\d+)?|http://(localhost|127\.0\.0\.1)(:\d+)?")
+_ADDRESS = re.compile(rf"({_ORIGIN.pattern})([/?]\S*)?")
 _DOMAIN = re.compile(r"([a-z0-9-]+\.)+[a-z0-9-]+")
 _CERTIFICATE = re.compile(r"arn:aws:acm:us-east-1:\d{12}:certificate/[\w-]+")
 _LOG_RETENTIONS = {
@@ -79,7 +80,9 @@ class Configuration(BaseModel):
     certificate_arn: str = Field(
         default="", alias="certificateArn", description="Its certificate, in us-east-1.", validate_default=True
     )
-    sign_in_url: str = Field(default="", alias="signInUrl", description="Where the NextAuth app signs people in.")
+    sign_in_url: str = Field(
+        default="", alias="signInUrl", description="Where the NextAuth app signs people in.", validate_default=True
+    )
     oidc_client_id: str = Field(
         default="", alias="oidcClientId", description="The page at the OpenID issuer.", validate_default=True
     )
@@ -145,8 +148,10 @@ class Configuration(BaseModel):
 
     @field_validator("sign_in_url")
     @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        if value and not _ORIGIN.match(value):
+    def _is_an_address_for_nextauth(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("settings", {}).get("AUTH_PROVIDER") == "nextauth" and not value:
+            raise ValueError("AUTH_PROVIDER nextauth needs it: the page sends people there to sign in")
+        if value and not _ADDRESS.fullmatch(value):
             raise ValueError(f"{value!r} is not an address with https (http for localhost alone)")
         return value
 

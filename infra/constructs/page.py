@@ -203,9 +203,7 @@ def page_config(configuration: Configuration) -> dict[str, Any]:
 def _sign_in(configuration: Configuration) -> dict[str, str]:
     settings = configuration.settings
     if settings["AUTH_PROVIDER"] == "nextauth":
-        return {"provider": "nextauth"} | (
-            {"signInUrl": configuration.sign_in_url} if configuration.sign_in_url else {}
-        )
+        return {"provider": "nextauth", "signInUrl": configuration.sign_in_url}
     # Some issuers must be asked for the audience by name (Auth0); others know no such parameter, and ignore it.
     audience = {"audience": settings["OIDC_AUDIENCE"]} if settings["OIDC_AUDIENCE_CLAIM"] == "aud" else {}
     return {

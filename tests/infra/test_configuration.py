@@ -14,7 +14,10 @@ from infra.configuration import Configuration, ConfigurationError
 from infra.manifest import ROOT
 from shared.settings import Settings
 
-_GOOD: dict[str, Any] = {"pageOrigins": ["https://files.example.com"]}
+_GOOD: dict[str, Any] = {
+    "pageOrigins": ["https://files.example.com"],
+    "signInUrl": "https://app.example.com/api/auth/signin",
+}
 _CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1f2e"
 _OIDC = {"AUTH_PROVIDER": "oidc", "OIDC_ISSUER": "https://issuer.example", "OIDC_AUDIENCE": "linefeed"}
 
@@ -40,21 +43,29 @@ def test_cdks_own_context_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("context", "named"),
     [
-        ({"pageOrigins": ["https://files.example.com", "*"]}, "pageOrigins"),
-        ({"pageOrigins": ["https://files.example.com/"]}, "pageOrigins"),
-        ({"pageOrigins": ["http://files.example.com"]}, "pageOrigins"),
-        ({"pageOrigins": "https://files.example.com"}, "pageOrigins"),
-        ({"pageDomain": "https://files.example.com", "certificateArn": _CERTIFICATE}, "pageDomain"),
-        ({"pageDomain": "files.example.com"}, "certificateArn"),
-        ({"certificateArn": _CERTIFICATE}, "certificateArn"),
+        ({**_GOOD, "pageOrigins": ["https://files.example.com", "*"]}, "pageOrigins"),
+        ({**_GOOD, "pageOrigins": ["https://files.example.com/"]}, "pageOrigins"),
+        ({**_GOOD, "pageOrigins": ["http://files.example.com"]}, "pageOrigins"),
+        ({**_GOOD, "pageOrigins": "https://files.example.com"}, "pageOrigins"),
+        ({**_GOOD, "pageDomain": "https://files.example.com", "certificateArn": _CERTIFICATE}, "pageDomain"),
+        ({**_GOOD, "pageDomain": "files.example.com"}, "certificateArn"),
+        ({**_GOOD, "certificateArn": _CERTIFICATE}, "certificateArn"),
         (
-            {"pageDomain": "files.example.com", "certificateArn": _CERTIFICATE.replace("us-east-1", "eu-west-1")},
+            {
+                **_GOOD,
+                "pageDomain": "files.example.com",
+                "certificateArn": _CERTIFICATE.replace("us-east-1", "eu-west-1"),
+            },
             "certificateArn",
         ),
+        ({"pageOrigins": []}, "signInUrl"),
         ({"signInUrl": "app.example.com/sign-in"}, "signInUrl"),
         ({"signInUrl": "javascript:alert(1)"}, "signInUrl"),
-        ({"settings": _OIDC}, "oidcClientId"),
-        ({"settings": _OIDC, "oidcClientId": "page", "oidcTokenOrigin": "https://a.example/token"}, "oidcTokenOrigin"),
+        ({**_GOOD, "settings": _OIDC}, "oidcClientId"),
+        (
+            {**_GOOD, "settings": _OIDC, "oidcClientId": "page", "oidcTokenOrigin": "https://a.example/token"},
+            "oidcTokenOrigin",
+        ),
         ({**_GOOD, "alarmEmail": "nobody"}, "alarmEmail"),
         ({**_GOOD, "logRetentionDays": 42}, "logRetentionDays"),
         ({**_GOOD, "settings": {"JOB_CONCURRENCY": 0}}, "JOB_CONCURRENCY"),
@@ -68,7 +79,7 @@ def test_cdks_own_context_is_left_alone() -> None:
         ({**_GOOD, "settings": {"OIDC_ISSUER": "https://me@issuer.example"}}, "OIDC_ISSUER"),
         ({**_GOOD, "settings": {"OIDC_AUDIENCE_CLAIM": "azp"}}, "OIDC_AUDIENCE_CLAIM"),
         ({**_GOOD, "settings": {"AUTH_TENANT_CLAIM": ""}}, "AUTH_TENANT_CLAIM"),
-        ({"pageorigins": []}, "pageorigins"),
+        ({**_GOOD, "pageorigins": []}, "pageorigins"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(context: dict[str, Any], named: str) -> None:
@@ -81,9 +92,9 @@ def test_the_page_on_its_own_domain_needs_no_further_choice() -> None:
     """It calls from there; other apps are named, and none is counted twice."""
     named = {"pageOrigins": ["https://app.example.com", "https://files.example.com"]}
     own = {"pageDomain": "files.example.com", "certificateArn": _CERTIFICATE}
-    origins = Configuration.from_context({**named, **own}).browser_origins
+    origins = Configuration.from_context({**_GOOD, **named, **own}).browser_origins
     assert origins == ["https://files.example.com", "https://app.example.com"]
-    assert Configuration.from_context({}).browser_origins == []
+    assert Configuration.from_context({**_GOOD, "pageOrigins": []}).browser_origins == []
 
 
 @pytest.mark.parametrize(("scanner", "said"), [("demo", "no antivirus"), ("clamd", "CLAMD_ADDRESS")])

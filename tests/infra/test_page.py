@@ -210,17 +210,14 @@ def test_without_a_built_page_it_is_said_what_to_run(tmp_path: Path, monkeypatch
         synthesize(tmp_path / "cdk.out", UNBUNDLED)
 
 
+_NEXTAUTH = {"signInUrl": "https://app.example.com/api/auth/signin"}
 _OIDC = {"AUTH_PROVIDER": "oidc", "OIDC_ISSUER": "https://issuer.example/pool", "OIDC_AUDIENCE": "linefeed"}
 
 
 @pytest.mark.parametrize(
     ("context", "auth"),
     [
-        ({}, {"provider": "nextauth"}),
-        (
-            {"signInUrl": "https://app.example.com/api/auth/signin"},
-            {"provider": "nextauth", "signInUrl": "https://app.example.com/api/auth/signin"},
-        ),
+        (_NEXTAUTH, {"provider": "nextauth", **_NEXTAUTH}),
         (
             {"settings": _OIDC, "oidcClientId": "page"},
             {
@@ -250,7 +247,9 @@ def test_the_page_is_told_how_people_sign_in(context: dict[str, Any], auth: dict
 
 def test_the_page_is_told_what_may_be_sent() -> None:
     """As the API will judge it."""
-    config = page_config(Configuration.from_context({"settings": {"MAX_FILE_SIZE": 7, "RETENTION_DAYS": 3}}))
+    config = page_config(
+        Configuration.from_context({**_NEXTAUTH, "settings": {"MAX_FILE_SIZE": 7, "RETENTION_DAYS": 3}})
+    )
     assert (config["maxFileSize"], config["retentionDays"]) == (7, 3)
     assert ".csv.gz" in config["fileTypes"]["csv"]
     assert ".xlsx" in config["fileTypes"]["excel"]
