@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     )
 
     # What the deployment fills in
-    page_origin: str = Field("", description="Origin of the upload page.")
+    page_origins: tuple[str, ...] = Field((), description="Origins of the pages that upload, as a JSON list.")
     bucket: str = ""
     uploads_table: str = ""
     jobs_table: str = ""

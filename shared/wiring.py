@@ -177,7 +177,7 @@ def sessions() -> Sessions:
     from shared.adapters.secrets import read_secret  # noqa: PLC0415
 
     secrets = partial(read_secret, settings.auth_secret_arn)
-    return NextAuthSessions(secrets, page_origin=settings.page_origin, names=names)
+    return NextAuthSessions(secrets, page_origins=settings.page_origins, names=names)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
 from aws_cdk import aws_dynamodb as dynamodb
@@ -165,7 +166,7 @@ def _scan_access(data: DataStack, told: _Environment) -> dict[str, Access]:
 
 def _session_settings(told: _Environment) -> tuple[str, ...]:
     """What proves who is asking, by setting; all but the secret are told with either provider."""
-    claims = ("API_KEYS_TABLE", "AUTH_PROVIDER", "AUTH_TENANT_CLAIM", "AUTH_ROLE_CLAIM", "PAGE_ORIGIN")
+    claims = ("API_KEYS_TABLE", "AUTH_PROVIDER", "AUTH_TENANT_CLAIM", "AUTH_ROLE_CLAIM", "PAGE_ORIGINS")
     issuer = ("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_AUDIENCE_CLAIM")
     secret = ("AUTH_SECRET_ARN",) if told.of("AUTH_PROVIDER")["AUTH_PROVIDER"] == "nextauth" else ()
     return (*claims, *issuer, *secret)
@@ -263,7 +264,7 @@ def _environment(data: DataStack, configuration: Configuration) -> _Environment:
     return _Environment(
         {
             **{name: str(value) for name, value in configuration.settings.items()},
-            "PAGE_ORIGIN": configuration.page_origin,
+            "PAGE_ORIGINS": json.dumps(configuration.browser_origins),
             "BUCKET": data.bucket.bucket_name,
             "UPLOADS_TABLE": data.tables.uploads.table_name,
             "JOBS_TABLE": data.tables.jobs.table_name,

@@ -1,4 +1,4 @@
-"""The HTTP API: the manifest's routes, CORS for the page alone, an access log."""
+"""The HTTP API: the manifest's routes, CORS for the pages that upload, an access log."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ACCESS_LOG = {
 class Api(Construct):
     """API Gateway v2 with payload 2.0. The functions check the session themselves, so no route is open.
 
-    `with_cookies` lets the page send its session as a cookie.
+    `with_cookies` lets pages of the `origins` send their session as a cookie.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Api(Construct):
         *,
         manifest: Mapping[str, FunctionSpec],
         functions: Functions,
-        page_origin: str,
+        origins: list[str],
         with_cookies: bool,
         log_retention: logs.RetentionDays,
     ) -> None:
@@ -53,28 +53,7 @@ class Api(Construct):
             api_name="linefeed",
             description="Uploads and their status",
             create_default_stage=False,
-            cors_preflight=apigateway.CorsPreflightOptions(
-                allow_origins=[page_origin],
-                allow_methods=[apigateway.CorsHttpMethod(method) for method in _methods(manifest)],
-                allow_headers=[
-                    "authorization",
-                    "content-type",
-                    "idempotency-key",
-                    "if-match",
-                    "if-none-match",
-                    "x-correlation-id",
-                ],
-                expose_headers=[
-                    "etag",
-                    "retry-after",
-                    "ratelimit-limit",
-                    "ratelimit-remaining",
-                    "ratelimit-reset",
-                    "content-disposition",
-                ],
-                allow_credentials=with_cookies,
-                max_age=Duration.hours(1),
-            ),
+            cors_preflight=_cors(manifest, origins, with_cookies=with_cookies) if origins else None,
         )
         log_group = logs.LogGroup(self, "AccessLogs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
         stage = self.http_api.add_stage(
@@ -95,6 +74,33 @@ class Api(Construct):
         for route in spec.routes:
             method, path = route.split(" ")
             self.http_api.add_routes(path=path, methods=[apigateway.HttpMethod(method)], integration=integration)
+
+
+def _cors(
+    manifest: Mapping[str, FunctionSpec], origins: list[str], *, with_cookies: bool
+) -> apigateway.CorsPreflightOptions:
+    return apigateway.CorsPreflightOptions(
+        allow_origins=origins,
+        allow_methods=[apigateway.CorsHttpMethod(method) for method in _methods(manifest)],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+            "x-correlation-id",
+        ],
+        expose_headers=[
+            "etag",
+            "retry-after",
+            "ratelimit-limit",
+            "ratelimit-remaining",
+            "ratelimit-reset",
+            "content-disposition",
+        ],
+        allow_credentials=with_cookies,
+        max_age=Duration.hours(1),
+    )
 
 
 def _methods(manifest: Mapping[str, FunctionSpec]) -> list[str]:

@@ -51,7 +51,7 @@ class PipelineStack(Stack):
             "Api",
             manifest=manifest,
             functions=self.functions,
-            page_origin=configuration.page_origin,
+            origins=configuration.browser_origins,
             with_cookies=configuration.settings["AUTH_PROVIDER"] == "nextauth",
             log_retention=configuration.log_retention,
         )

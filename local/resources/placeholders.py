@@ -11,6 +11,7 @@ from local.template import Created, Resource
 
 _ATTRIBUTES = {
     "AWS::CDK::Metadata": (),
+    "AWS::CloudFront::OriginAccessControl": ("Id",),
     "AWS::CloudWatch::Alarm": ("Arn",),
     "AWS::CloudWatch::Dashboard": (),
     "AWS::EC2::FlowLog": ("Id",),

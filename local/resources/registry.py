@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws.access_keys import AccessKeys
 from local.aws_clients import AwsClients
+from local.distribution import AddedHeaders, Distribution
 from local.gateway_events import Cors, Route
 from local.lambda_host import LambdaHost, Platform
 from local.postgres import Address
@@ -53,6 +54,8 @@ class World:
     providers: frozenset[tuple[str, str]] = frozenset()
     apis: dict[str, ApiDraft] = field(default_factory=dict)
     schedules: list[Schedule] = field(default_factory=list)
+    headers: dict[str, AddedHeaders] = field(default_factory=dict)
+    distributions: list[Distribution] = field(default_factory=list)
 
 
 Creator = Callable[[Resource, World], Created]

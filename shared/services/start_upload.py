@@ -25,7 +25,7 @@ from shared.services.request_body import parse_body
 from shared.settings import Settings
 
 _HOUR = 3600
-_NAMES = {
+FILE_ENDINGS = {
     "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"),
     "json": (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz"),
     "excel": (".xlsx", ".xls", ".xlsb", ".ods"),
@@ -140,7 +140,7 @@ def start_upload(
 
 
 def _check_file(request: StartUpload, settings: Settings) -> None:
-    names = _NAMES[request.import_type]
+    names = FILE_ENDINGS[request.import_type]
     mime_type = request.mime_type.partition(";")[0].strip().lower()
     if request.file_name.lower().endswith(_MACRO_NAMES):
         raise RequestRefused(

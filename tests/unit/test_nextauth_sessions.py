@@ -28,6 +28,7 @@ from tests.nextauth.packages import FOLDER, Made, Wanted, make_sessions
 SECRET = "a secret of the app, with spaces and ümlauts"
 OLD_SECRET = "the secret before that one"
 PAGE = "https://app.example.com"
+OTHER_APP = "https://plant.example.com"
 NOW = datetime.now(UTC)
 CLAIMS = {"sub": "anna", "name": "Anna Berg", "tenant": "acme", "role": "engineer"}
 ANNA = Identity(tenant_id="acme", user_id="anna", role=Role.ENGINEER)
@@ -69,7 +70,7 @@ def opened(
     **presented: Any,
 ) -> Identity:
     """Who a bearer token or cookies prove."""
-    sessions = NextAuthSessions(lambda: secrets, page_origin=PAGE, names=names)
+    sessions = NextAuthSessions(lambda: secrets, page_origins=[PAGE, OTHER_APP], names=names)
     given = {"method": "GET", "authorization": f"Bearer {token}" if token else None, "cookies": cookies} | presented
     return sessions.identify(Presented(**given), made_at())
 
@@ -387,6 +388,7 @@ def test_secrets_are_one_a_line_or_a_list() -> None:
     [
         ({"origin": PAGE}, True),
         ({"origin": PAGE, "fetch_site": "cross-site"}, True),
+        ({"origin": OTHER_APP}, True),
         ({"fetch_site": "same-origin"}, True),
         ({"fetch_site": "same-site"}, True),
         ({}, False),
@@ -401,7 +403,9 @@ def test_secrets_are_one_a_line_or_a_list() -> None:
         ({"origin": f"{PAGE},{PAGE}"}, False),
     ],
 )
-def test_only_our_page_changes_something_with_a_cookie(method: str, asked_by: dict[str, Any], allowed: bool) -> None:
+def test_only_pages_that_were_named_change_something_with_a_cookie(
+    method: str, asked_by: dict[str, Any], allowed: bool
+) -> None:
     """A browser sends the cookie with any page's request; a bearer token is only ever sent on purpose."""
     if allowed:
         assert opened(cookies=made()[V5].cookies, method=method, **asked_by) == ANNA
@@ -413,7 +417,7 @@ def test_only_our_page_changes_something_with_a_cookie(method: str, asked_by: di
 
 def test_without_a_page_no_origin_is_ours() -> None:
     """A deployment that was told none does not take an empty one for it."""
-    sessions = NextAuthSessions(lambda: SECRET, page_origin="", names=CLAIM_NAMES)
+    sessions = NextAuthSessions(lambda: SECRET, page_origins=[], names=CLAIM_NAMES)
     for origin in ("", None):
         with pytest.raises(RequestRefused, match="page"):
             sessions.identify(Presented("POST", cookies=made()[V5].cookies, origin=origin), made_at())
