@@ -143,12 +143,13 @@ class FaultySystem:
 
     def chunks(self, upload_id: str) -> list[dict[str, Any]]:
         """The chunks of an upload; none before it is planned."""
-        s3 = self.aws("s3")
-        try:
-            answer = s3.get_object(Bucket=self.stack["bucket"], Key=f"work/{_TENANT}/{upload_id}/chunks.json")
-        except s3.exceptions.NoSuchKey:
+        s3, bucket = self.aws("s3"), self.stack["bucket"]
+        kept = s3.list_objects_v2(Bucket=bucket, Prefix=f"work/{_TENANT}/{upload_id}/").get("Contents", [])
+        plans = [entry for entry in kept if entry["Key"].endswith("/chunks.json")]
+        if not plans:
             return []
-        listed: list[dict[str, Any]] = json.loads(answer["Body"].read())
+        latest = max(plans, key=lambda entry: entry["LastModified"])["Key"]
+        listed: list[dict[str, Any]] = json.loads(s3.get_object(Bucket=bucket, Key=latest)["Body"].read())
         return listed
 
     def object_event(self, upload_id: str) -> dict[str, Any]:
