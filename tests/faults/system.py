@@ -173,7 +173,7 @@ class FaultySystem:
         """Wait for an upload's end and check what must hold then; the sweep comes by as it would by schedule."""
         upload = self._await_end(person, upload_id)
         assert (upload["status"], outcome(upload)) == ("completed", (COUNT, COUNT, 0, 0)), upload
-        self._await_rest(upload_id)
+        self.await_rest(upload_id)
         assert self._counts(upload_id) == (COUNT, COUNT, COUNT)
         assert self.digest(upload_id) == self.fault_free
         assert person.client.status(upload_id)["progress"]["successfulRecords"] == COUNT
@@ -221,7 +221,7 @@ class FaultySystem:
             time.sleep(0.1)
         raise AssertionError(f"stuck: {upload}")
 
-    def _await_rest(self, upload_id: str) -> None:
+    def await_rest(self, upload_id: str) -> None:
         """Until neither a slot nor an execution is the upload's: they are let go just after its end."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
