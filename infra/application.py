@@ -11,6 +11,7 @@ from typing import Any
 from aws_cdk import App, cx_api
 
 from infra.configuration import Configuration
+from infra.constructs.page import built_page
 from infra.stacks.data import DataStack
 from infra.stacks.page import PageStack
 from infra.stacks.pipeline import PipelineStack
@@ -28,9 +29,10 @@ def build(outdir: Path | None = None, context: Mapping[str, Any] | None = None) 
     target = outdir or Path(os.environ.get("CDK_OUTDIR") or ROOT / "cdk.out")
     app = App(outdir=str(target), context={**written, **(context or {})}, analytics_reporting=False)
     configuration = Configuration.from_context(app.node.get_all_context())
+    files = built_page()
     data = DataStack(app, "LinefeedData", configuration=configuration)
     pipeline = PipelineStack(app, "LinefeedPipeline", configuration=configuration, data=data)
-    PageStack(app, "LinefeedPage", configuration=configuration, data=data, pipeline=pipeline)
+    PageStack(app, "LinefeedPage", configuration=configuration, files=files, data=data, pipeline=pipeline)
     return app
 
 

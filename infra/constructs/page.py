@@ -43,8 +43,8 @@ class PageNotBuiltError(Exception):
 class Page(Construct):
     """Private files, HTTPS alone, and `/api/*` passed on to the API, so that the page needs no CORS to call it.
 
-    `connect_to` are the addresses, beyond its own origin, that the page's scripts may reach: origins, or the
-    beginnings of addresses as a content security policy has them. Raises PageNotBuiltError.
+    `files` is the folder with the built page. `connect_to` are the addresses, beyond its own origin, that the page's
+    scripts may reach: origins, or the beginnings of addresses as a content security policy has them.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Page(Construct):
         construct_id: str,
         *,
         configuration: Configuration,
+        files: Path,
         api: apigateway.HttpApi,
         connect_to: Sequence[str],
     ) -> None:
@@ -63,7 +64,7 @@ class Page(Construct):
         self._embed_headers = embed_headers(self, origins=configuration.page_origins)
         self._distribution = self._serve(configuration, api)
         self.url = f"https://{configuration.page_domain or self._distribution.distribution_domain_name}"
-        self._fill(configuration)
+        self._fill(files, configuration)
 
     def _log_bucket(self, retention_days: int) -> s3.Bucket:
         """CloudFront writes its log with an ACL, which needs this ownership; the bucket is private all the same."""
@@ -136,9 +137,9 @@ class Page(Construct):
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         )
 
-    def _fill(self, configuration: Configuration) -> None:
+    def _fill(self, files: Path, configuration: Configuration) -> None:
         """The hashed files first, and those of before stay: a page that is open in a browser may yet ask for them."""
-        page = deployment.Source.asset(str(built_page()))
+        page = deployment.Source.asset(str(files))
         told = deployment.Source.data("config.json", json.dumps(page_config(configuration)))
         log_group = logs.LogGroup(
             self, "DeploymentLogs", retention=configuration.log_retention, removal_policy=RemovalPolicy.DESTROY

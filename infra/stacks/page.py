@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from aws_cdk import CfnOutput, Stack
@@ -23,6 +24,7 @@ class PageStack(Stack):
         construct_id: str,
         *,
         configuration: Configuration,
+        files: Path,
         data: DataStack,
         pipeline: PipelineStack,
     ) -> None:
@@ -31,6 +33,7 @@ class PageStack(Stack):
             self,
             "Page",
             configuration=configuration,
+            files=files,
             api=pipeline.api.http_api,
             connect_to=[*self._bucket_addresses(data.bucket), *_issuer_origins(configuration)],
         )
