@@ -9,7 +9,7 @@ from typing import Any
 from local.aws_clients import AwsClients
 from local.distribution import BucketOrigin, Distribution
 
-_KEY = "config.json"
+_KEYS = ("config.json", "embed/config.json")
 _TOLD = ("name", "tenant", "role", "token")
 _SIZES = {"maxFileSize": "MAX_FILE_SIZE", "retentionDays": "RETENTION_DAYS"}
 
@@ -21,19 +21,20 @@ def write_config(
     sessions: Sequence[Mapping[str, str]],
     overrides: Mapping[str, str],
 ) -> None:
-    """Put this run's config.json in the place of the deployed one."""
-    origin = distribution.behaviour(f"/{_KEY}").origin
-    assert isinstance(origin, BucketOrigin)  # noqa: S101 - the page's files come from a bucket
+    """Put this run's config.json in the place of the deployed one, and that of the web component as well."""
     s3 = client("s3")
-    deployed = s3.get_object(Bucket=origin.bucket, Key=_KEY)
-    config = config_here(json.loads(deployed["Body"].read()), sessions=sessions, overrides=overrides)
-    s3.put_object(
-        Bucket=origin.bucket,
-        Key=_KEY,
-        Body=json.dumps(config).encode(),
-        ContentType=deployed["ContentType"],
-        CacheControl=deployed["CacheControl"],
-    )
+    for key in _KEYS:
+        origin = distribution.behaviour(f"/{key}").origin
+        assert isinstance(origin, BucketOrigin)  # noqa: S101 - the page's files come from a bucket
+        deployed = s3.get_object(Bucket=origin.bucket, Key=key)
+        config = config_here(json.loads(deployed["Body"].read()), sessions=sessions, overrides=overrides)
+        s3.put_object(
+            Bucket=origin.bucket,
+            Key=key,
+            Body=json.dumps(config).encode(),
+            ContentType=deployed["ContentType"],
+            CacheControl=deployed["CacheControl"],
+        )
 
 
 def config_here(
@@ -44,7 +45,7 @@ def config_here(
     An issuer's client is known to cdk.json alone, so that is where a run with one is set up.
     """
     config = {**deployed, **{key: int(overrides[name]) for key, name in _SIZES.items() if name in overrides}}
-    if deployed["auth"]["provider"] == "nextauth":
+    if deployed.get("auth", {}).get("provider") == "nextauth":
         people = [{name: session[name] for name in _TOLD} for session in sessions]
         config["auth"] = {"provider": "local", "people": people}
     return config

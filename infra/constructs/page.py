@@ -140,7 +140,7 @@ class Page(Construct):
     def _fill(self, files: Path, configuration: Configuration) -> None:
         """The hashed files first, and those of before stay: a page that is open in a browser may yet ask for them."""
         page = deployment.Source.asset(str(files))
-        told = deployment.Source.data("config.json", json.dumps(page_config(configuration)))
+        told = {"config.json": page_config(configuration), "embed/config.json": _limits(configuration)}
         log_group = logs.LogGroup(
             self, "DeploymentLogs", retention=configuration.log_retention, removal_policy=RemovalPolicy.DESTROY
         )
@@ -159,7 +159,7 @@ class Page(Construct):
         named = deployment.BucketDeployment(
             self,
             "NamedFiles",
-            sources=[page, told],
+            sources=[page, *(deployment.Source.data(name, json.dumps(content)) for name, content in told.items())],
             destination_bucket=self._files,
             exclude=[_HASHED],
             cache_control=[deployment.CacheControl.from_string(_ASKED_FOR_EACH_TIME)],
@@ -191,10 +191,14 @@ def built_page() -> Path:
 
 
 def page_config(configuration: Configuration) -> dict[str, Any]:
-    """config.json: how people sign in, and what may be sent. `maxFileSize` is in bytes."""
+    """config.json: how people sign in, and what may be sent."""
+    return {"auth": _sign_in(configuration), **_limits(configuration)}
+
+
+def _limits(configuration: Configuration) -> dict[str, Any]:
+    """What may be sent, which a page says before it is sent; all that the web component is told. Sizes are in bytes."""
     settings = configuration.settings
     return {
-        "auth": _sign_in(configuration),
         "maxFileSize": settings["MAX_FILE_SIZE"],
         "fileTypes": FILE_ENDINGS,
         "retentionDays": settings["RETENTION_DAYS"],

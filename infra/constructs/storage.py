@@ -67,7 +67,7 @@ def _from_pages(origins: list[str]) -> s3.CorsRule:
         allowed_origins=origins,
         allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.PUT, s3.HttpMethods.GET],
         allowed_headers=["*"],
-        exposed_headers=["ETag"],
+        exposed_headers=["ETag", "Location"],
         max_age=3600,
     )
 

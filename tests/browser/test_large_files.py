@@ -65,7 +65,7 @@ def start(page: Page, path: Path) -> None:
 
 @pytest.mark.parametrize(("size", "how"), [(20 << 20, "kept"), (36 << 20, "lost")])
 def test_a_closed_page_goes_on_where_it_was(visit: Visit, tmp_path: Path, size: int, how: str) -> None:
-    """Parts that have come are not sent again; a small file is at hand after the reload, a large one is chosen again."""
+    """Parts that have come are not sent again; a small file is at hand after a reload, a large one is chosen again."""
     path = large_file(tmp_path / "cast.csv", size)
     last = -(-path.stat().st_size // PART_BYTES)
     page = visit()

@@ -132,6 +132,9 @@ def test_other_apps_load_the_component(page: httpx.Client) -> None:
     assert embedded.headers["cross-origin-resource-policy"] == "cross-origin"
     other = page.get("/embed/linefeed-upload.js", headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in other.headers
+    limits = page.get("/embed/config.json", headers={"Origin": APP})
+    assert limits.headers["access-control-allow-origin"] == APP
+    assert limits.json().keys() == {"maxFileSize", "fileTypes", "retentionDays"}
     own = page.get("/config.json", headers={"Origin": APP})
     assert "access-control-allow-origin" not in own.headers
     assert own.headers["cross-origin-resource-policy"] == "same-origin"

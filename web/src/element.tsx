@@ -9,7 +9,7 @@
 import { render } from "preact";
 import { createClient, type LinefeedClient, type OneUpload } from "./api/client";
 import { LiveUploads } from "./api/live";
-import type { Config } from "./config";
+import type { Limits } from "./config";
 import { choose, LANGUAGES, type Language } from "./i18n/i18n";
 import parts from "./styles/parts.css?inline";
 import tokens from "./styles/tokens.css?inline";
@@ -78,16 +78,16 @@ export class LinefeedUploadElement extends HTMLElement {
 
   private async begin(): Promise<void> {
     const client = createClient({ baseUrl: this.getAttribute("api") ?? "", token: () => this.givenToken });
-    const [session, config] = await Promise.all([client.session(), loadConfig()]);
+    const [session, limits] = await Promise.all([client.session(), loadLimits()]);
     const sent = new SentUploads(session.tenant, session.user);
-    const sender = new FileSender(`linefeed-${session.tenant}-${session.user}`, client, config, (uploadId) => {
+    const sender = new FileSender(`linefeed-${session.tenant}-${session.user}`, client, limits, (uploadId) => {
       sent.add(uploadId);
       this.underWay.add(uploadId);
       void client.upload(uploadId).then((one) => this.tell("linefeed-started", one));
     });
     this.parts = {
       client,
-      config,
+      limits,
       sender,
       sent,
       live: new LiveUploads(client),
@@ -132,7 +132,7 @@ export class LinefeedUploadElement extends HTMLElement {
 
 interface PanelProps {
   client: LinefeedClient;
-  config: Config;
+  limits: Limits;
   sender: FileSender;
   sent: SentUploads;
   live: LiveUploads;
@@ -140,10 +140,10 @@ interface PanelProps {
   onChange: (one: OneUpload) => void;
 }
 
-function Panel({ client, config, sender, sent, live, fixed, onChange }: PanelProps) {
+function Panel({ client, limits, sender, sent, live, fixed, onChange }: PanelProps) {
   return (
     <div class="panel">
-      <SendForm client={client} config={config} sender={sender} fixed={fixed} />
+      <SendForm client={client} limits={limits} sender={sender} fixed={fixed} />
       <ul class="cards">
         {sent.ids.value.map((uploadId) => (
           <li key={uploadId}>
@@ -170,10 +170,10 @@ function Sent({ live, uploadId, onChange }: { live: LiveUploads; uploadId: strin
 }
 
 /** It lies beside this module, wherever that was deployed. */
-async function loadConfig(): Promise<Config> {
-  const answer = await fetch(new URL("./config.json", import.meta.url));
+async function loadLimits(): Promise<Limits> {
+  const answer = await fetch(new URL(/* @vite-ignore */ "./config.json", import.meta.url));
   if (!answer.ok) throw new Error(`config.json could not be loaded: ${answer.status}`);
-  return (await answer.json()) as Config;
+  return (await answer.json()) as Limits;
 }
 
 customElements.define("linefeed-upload", LinefeedUploadElement);

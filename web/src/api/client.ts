@@ -132,7 +132,9 @@ export function createClient(options: ClientOptions) {
     /** A short-lived address of a file with all refused rows. */
     async refusedRowsFile(uploadId: string, format: "csv" | "xlsx"): Promise<string> {
       const params = { path: { uploadId }, query: { format } };
-      const { data } = await api.GET(`${UPLOADS}/{uploadId}/errors`, { params });
+      // Without this the answer is a redirect, which a fetch cannot follow with its Authorization header.
+      const headers = { Accept: "application/json" };
+      const { data } = await api.GET(`${UPLOADS}/{uploadId}/errors`, { params, headers });
       return (data as Schemas["Download"]).url;
     },
 
