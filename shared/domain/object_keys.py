@@ -3,7 +3,9 @@
 ```
 incoming/{tenant}/{uploadId}/source.csv             what was uploaded; the only prefix a browser can write
 quarantine/{tenant}/{uploadId}/source.csv           what was rejected; no import role can read it
-work/{tenant}/{uploadId}/plan.json, chunks.json     the plan; deleted by lifecycle
+plans/{tenant}/{uploadId}/plan.json                 the plan, kept as long as the upload, for its corrections
+plans/{tenant}/{uploadId}/corrected-rows.json       the rows of the corrected file that a correction brings again
+work/{tenant}/{uploadId}/chunks.json                the chunks; what is under work is soon deleted by lifecycle
 work/{tenant}/{uploadId}/parts/{chunk:06}.csv       records of a file that cannot be cut by byte range, staged
 work/{tenant}/{uploadId}/quality/{chunk:06}.json    statistics of a chunk's records, merged when the import ends
 refused/{tenant}/{uploadId}/{chunk:06}.jsonl        refused rows, one file a chunk, in the file's order
@@ -51,7 +53,12 @@ def quarantine(incoming_key: str) -> str:
 
 def plan(tenant_id: str, upload_id: str) -> str:
     """The plan that every chunk of an upload is loaded by."""
-    return f"work/{tenant_id}/{upload_id}/plan.json"
+    return f"plans/{tenant_id}/{upload_id}/plan.json"
+
+
+def corrected_rows(tenant_id: str, upload_id: str) -> str:
+    """The numbers of the rows that a correction brings again, as a JSON array."""
+    return f"plans/{tenant_id}/{upload_id}/corrected-rows.json"
 
 
 def chunk_list(tenant_id: str, upload_id: str) -> str:

@@ -124,7 +124,7 @@ RESTARTS = frozenset({UploadState.FAILED, UploadState.CANCELLED, UploadState.UND
 """From where a person's retry leads back into the queue, as the next attempt."""
 
 RETRIED_WITHIN = timedelta(days=6)
-"""After planning; later the plan, by which all chunks must be read, may be gone."""
+"""After planning; later the list of the chunks, and those that were staged, may be gone."""
 
 
 TRIED_AGAIN_FROM = frozenset({UploadState.QUEUED, UploadState.PLANNING, UploadState.IMPORTING, UploadState.FINISHING})
@@ -308,6 +308,14 @@ class MalwareScan(Value):
     definitions_at: datetime | None = None
 
 
+class Correction(Value):
+    """An upload that brings refused rows of another one again, as that other one knows it."""
+
+    upload_id: str
+    created_at: datetime
+    created_by: str
+
+
 class Upload(Value):
     """A file and its fate, as stored. Times are in UTC."""
 
@@ -323,6 +331,8 @@ class Upload(Value):
     mime_type: str
     object_key: str
     options: UploadOptions
+    corrects: str | None = Field(default=None, description="The upload whose refused rows it brings again.")
+    corrections: list[Correction] = Field(default_factory=list, description="Those of its refused rows, oldest first.")
     attempt: int = Field(default=1, ge=1, description="Which time it is in the queue, counted from 1.")
     generation: int = Field(
         default=1, ge=1, description="Which time its rows go in from the first one on: one more than it was undone."

@@ -17,11 +17,12 @@ from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import file_problem
 from shared.domain.profile import Profile, ProfileContent
 from shared.domain.record import api_name
-from shared.domain.upload import Decision, FileChoices, PlanSummary, Upload, UploadState
+from shared.domain.upload import Decision, FileChoices, PlanSummary, SourceObject, Upload, UploadState
 from shared.errors import RequestRefused, UploadRejected
 from shared.services.choices import Choices, told_choices
 from shared.services.failures import too_many_errors
 from shared.services.load_chunk import keep_findings, read_chunk
+from shared.services.plan_correction import plan_correction
 from shared.services.ports import Clock, Objects, Profiles, Uploads
 from shared.services.profiles import save_profile
 from shared.services.survey import survey_file
@@ -41,7 +42,7 @@ def plan_import(
     if upload.state is not UploadState.IMPORTING or summary is None:
         started = AuditEvent(at=clock(), event=AuditAct.IMPORT_STARTED, correlation_id=upload.correlation_id)
         upload = uploads.move(upload, UploadState.PLANNING, started)
-        summary = summary or _plan(upload, objects, profiles, clock, chunk_bytes)
+        summary = summary or _plan(upload, uploads, objects, profiles, clock, chunk_bytes)
         planned = AuditEvent(
             at=clock(),
             event=AuditAct.IMPORT_PLANNED,
@@ -66,9 +67,14 @@ def plan_import(
     return summary
 
 
-def _plan(upload: Upload, objects: Objects, profiles: Profiles, clock: Clock, chunk_bytes: int) -> PlanSummary:
+def _plan(
+    upload: Upload, uploads: Uploads, objects: Objects, profiles: Profiles, clock: Clock, chunk_bytes: int
+) -> PlanSummary:
     """Make and write the plan, save the profile."""
-    draft = make_plan(upload, objects, chunk_bytes, profiles.all(upload.tenant_id))
+    if upload.corrects:
+        draft = make_plan_of_correction(upload, uploads, objects, chunk_bytes)
+    else:
+        draft = make_plan(upload, objects, chunk_bytes, profiles.all(upload.tenant_id))
     if upload.options.on_error == "abort" or upload.options.max_errors is not None:
         draft = read_ahead(upload, draft, objects)
     _write(draft, objects)
@@ -92,9 +98,8 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int, profiles: Iter
 
     The plan's options are the caller's, completed by one of the tenant's `profiles`; the upload's stay as they are.
     """
-    if upload.source is None:
-        raise UploadRejected(file_problem("file_not_scanned"), code="file_not_scanned")
-    survey = survey_file(upload, Choices(upload.options, profiles), upload.source, objects, chunk_bytes)
+    source = _scanned(upload)
+    survey = survey_file(upload, Choices(upload.options, profiles), source, objects, chunk_bytes)
     chosen = survey.chosen
     styles = survey.evidence.decide(chosen.options, chosen.profile)
     if isinstance(styles, Undecided):
@@ -103,7 +108,7 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int, profiles: Iter
     plan = ImportPlan(
         tenant_id=upload.tenant_id,
         upload_id=upload.upload_id,
-        source=upload.source,
+        source=source,
         options=chosen.options,
         dialect=survey.dialect,
         staged=survey.shape.numbered,
@@ -121,6 +126,18 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int, profiles: Iter
     )
     decisions = [*chosen.decisions, *survey.decisions, *told_choices(upload.options), *styles.decisions]
     return DraftPlan(plan, survey.chunks, _summary(plan, decisions), _found(survey, styles.shown))
+
+
+def make_plan_of_correction(upload: Upload, uploads: Uploads, objects: Objects, chunk_bytes: int) -> DraftPlan:
+    """The plan of an upload that corrects another one, by which its rows are read as they were there."""
+    made = plan_correction(upload, _scanned(upload), uploads=uploads, objects=objects, chunk_bytes=chunk_bytes)
+    return DraftPlan(made.plan, made.chunks, _summary(made.plan, made.decisions), FileChoices())
+
+
+def _scanned(upload: Upload) -> SourceObject:
+    if upload.source is None:
+        raise UploadRejected(file_problem("file_not_scanned"), code="file_not_scanned")
+    return upload.source
 
 
 def _found(survey: Survey, shown: Shown) -> FileChoices:
