@@ -134,7 +134,9 @@ def _reading() -> dict[str, Schema]:
         f"GET {_UPLOADS}": {
             "operationId": "getUploads",
             "summary": "One upload with its progress, or a page of the tenant's uploads, the newest first",
-            "parameters": [_UPLOAD_ID, *pages],
+            "description": "A page looks at a thousand uploads at most: with a filter it may be short, or empty, and yet "
+            "have a nextCursor.",
+            "parameters": [_UPLOAD_ID, *pages, *_filters()],
             "responses": {
                 "200": _answer("With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads")]})
             },
@@ -167,6 +169,18 @@ def _reading() -> dict[str, Schema]:
             "responses": {"200": _answer("The report.", _ref("QualityReport"), "text/html")},
         },
     }
+
+
+def _filters() -> list[Schema]:
+    """What a listed upload must be."""
+    statuses = {"type": "array", "items": _status()}
+    names = {"search": 255, "workUnitId": 100, "createdBy": 100}
+    time = {**_TEXT, "format": "date-time"}
+    return [
+        {**_query("status", statuses), "style": "form", "explode": False},
+        *(_query(name, {**_TEXT, "maxLength": most}) for name, most in names.items()),
+        *(_query(name, time) for name in ("from", "to")),
+    ]
 
 
 def _of_the_tenant() -> dict[str, Schema]:
@@ -256,7 +270,21 @@ def _schemas() -> Schema:
                 ]
             },
         ),
-        "Upload": _object(uploadId=text, fileName=text, status=_status(), stage=text, message=text, createdAt=text),
+        "Upload": _object(
+            uploadId=text,
+            fileName=text,
+            status=_status(),
+            stage=text,
+            message=text,
+            createdAt=text,
+            corrects={"type": ["string", "null"], "description": "The upload whose refused rows it brings again."},
+            corrections={
+                "type": "array",
+                "items": _object(uploadId=text, createdAt=text, createdBy=text),
+                "description": "The oldest first; of one upload that is asked for each has its `status` too, and "
+                "`correctedRecords` says how many records are in by those that are completed.",
+            },
+        ),
         "ChangedUpload": _object(success={"type": "boolean"}, upload=_ref("Upload")),
         "Progress": _object(
             totalRecords=number,
