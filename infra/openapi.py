@@ -134,8 +134,8 @@ def _reading() -> dict[str, Schema]:
         f"GET {_UPLOADS}": {
             "operationId": "getUploads",
             "summary": "One upload with its progress, or a page of the tenant's uploads, the newest first",
-            "description": "A page looks at a thousand uploads at most: with a filter it may be short, or empty, and yet "
-            "have a nextCursor.",
+            "description": "A page looks at a thousand uploads at most: with a filter it may be short, or empty, and "
+            "yet have a nextCursor.",
             "parameters": [_UPLOAD_ID, *pages, *_filters()],
             "responses": {
                 "200": _answer("With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads")]})
