@@ -1,4 +1,4 @@
-"""GET /api/import/manufacturing-data…: one upload, history, refused rows, quality report, audit trail."""
+"""What there is to read: one upload, history, refused rows, quality report, audit trail, and who is asking."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared import wiring
 from shared.domain.identity import Identity, Permission
 from shared.domain.upload import Upload
 from shared.errors import RequestRefused
-from shared.http_api import BASE, accepts_json, answer, correlation_id, identify, new_http_api, page
+from shared.http_api import BASE, SESSION, accepts_json, answer, correlation_id, identify, new_http_api, page
 from shared.observability import instrumented
 from shared.services import read_status
 from shared.services.upload_filter import read_filter
@@ -41,6 +41,16 @@ def get_uploads() -> Response[str]:
     page = uploads.history(identity.tenant_id, _limit(), _cursor(), wanted)
     listed = [read_status.show_upload(upload) for upload in page.items]
     return answer(HTTPStatus.OK, {"uploads": listed, **_pagination(page.cursor)})
+
+
+@app.get(SESSION)
+def get_session() -> Response[str]:
+    """Who is asking and what they may, for a page that shows what there is to do."""
+    correlation_id(app)
+    identity = identify(app, Permission.READ)
+    permissions = [permission for permission in Permission if identity.may(permission)]
+    shown = {"user": identity.user_id, "tenant": identity.tenant_id, "role": identity.role, "permissions": permissions}
+    return answer(HTTPStatus.OK, shown)
 
 
 @app.get(f"{BASE}/template")

@@ -18,8 +18,8 @@ UPLOADS = "/api/import/manufacturing-data"
 MARK = "Vertraulich-4711"
 """Stands in the owner's file, its name, its profile and its work unit: whoever is shown it was shown too much."""
 
-OF_NOBODY = {f"GET {UPLOADS}/template", f"POST {UPLOADS}"}
-"""Routes that take no name: the template is everybody's, a new upload is the caller's own."""
+OF_NOBODY = {f"GET {UPLOADS}/template", f"POST {UPLOADS}", "GET /api/import/session"}
+"""Routes that take no name: the template is everybody's, a new upload and the session are the caller's own."""
 
 
 @dataclass(frozen=True)
