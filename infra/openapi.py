@@ -23,6 +23,8 @@ from shared.domain.quality_report import QualityReport
 from shared.domain.record import ProductionRecord
 from shared.domain.upload import MalwareScan, Undone, UploadOptions, UploadStatus
 from shared.services.api_keys import NewApiKey
+from shared.services.confirm_preview import ConfirmPreview
+from shared.services.read_preview import ShownPreview
 from shared.services.send_parts import SignParts
 from shared.services.start_upload import StartUpload
 
@@ -120,6 +122,15 @@ def _sending() -> dict[str, Schema]:
             "summary": "Import an upload that failed, was cancelled or undone again, without the chunks that are in",
             "responses": {"202": _answer("It is in the queue, or further.", _ref("ChangedUpload"))},
         },
+        f"POST {_UPLOADS}/{{uploadId}}/confirm": {
+            "operationId": "confirmPreview",
+            "summary": "Import an upload as its preview shows it, or by other choices, or have it shown by them",
+            "requestBody": {**_body("ConfirmPreview"), "required": False},
+            "responses": {
+                "200": _answer("It was confirmed so before, and is in.", _ref("ChangedUpload")),
+                "202": _answer("It is in the queue, or further.", _ref("ChangedUpload")),
+            },
+        },
         f"POST {_UPLOADS}/{{uploadId}}/undo": {
             "operationId": "undoUpload",
             "summary": "Take all rows of an upload that has ended out of the table",
@@ -170,6 +181,11 @@ def _reading() -> dict[str, Schema]:
             "summary": "What was done to an upload, by whom and why, the oldest first",
             "parameters": pages,
             "responses": {"200": _answer("A page of events.", _page("events", _ref("AuditEvent")))},
+        },
+        f"GET {_UPLOADS}/{{uploadId}}/preview": {
+            "operationId": "getPreview",
+            "summary": "How the file of an upload is read that waits to be confirmed",
+            "responses": {"200": _answer("The preview, and what its columns can be.", _ref("ShownPreview"))},
         },
         f"GET {_UPLOADS}/{{uploadId}}/report": {
             "operationId": "getReport",
@@ -246,10 +262,10 @@ def _of_the_tenant() -> dict[str, Schema]:
 
 
 def _schemas() -> Schema:
-    taken: list[type[BaseModel]] = [StartUpload, SignParts, ProfileContent, NewApiKey]
+    taken: list[type[BaseModel]] = [StartUpload, ConfirmPreview, SignParts, ProfileContent, NewApiKey]
     given: list[type[BaseModel]] = [
         *(Profile, AuditEvent, QualityReport, ProductionRecord),
-        *(UploadOptions, MalwareScan, Undone),
+        *(UploadOptions, MalwareScan, Undone, ShownPreview),
     ]
     _, of_models = models_json_schema(
         [*((model, "validation") for model in taken), *((model, "serialization") for model in given)],

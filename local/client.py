@@ -247,6 +247,15 @@ class LinefeedClient:
         """Have an upload imported again, without what is in: `{success, upload}`."""
         return _json(self._send("POST", f"/{upload_id}/retry"))
 
+    def preview(self, upload_id: str) -> Document:
+        """How the file of an upload is read that waits to be confirmed."""
+        return _json(self._send("GET", f"/{upload_id}/preview"))
+
+    def confirm(self, upload_id: str, **choices: Any) -> Document:
+        """Import an upload as its preview shows it, or by other choices: `{success, upload}`."""
+        body = {to_camel(name): value for name, value in choices.items()}
+        return _json(self._send("POST", f"/{upload_id}/confirm", json=body))
+
     def undo(self, upload_id: str) -> Document:
         """Have an upload's rows leave the table; `{success, upload}`, with the upload undone or being so."""
         return _json(self._send("POST", f"/{upload_id}/undo"))

@@ -1,4 +1,4 @@
-"""What there is to read: one upload, history, refused rows, quality report, audit trail, and who is asking."""
+"""What there is to read: one upload, history, preview, refused rows, quality report, audit trail, and who is asking."""
 
 from __future__ import annotations
 
@@ -106,6 +106,18 @@ def get_audit(upload_id: str) -> Response[str]:
     page = wiring.uploads().events(upload.tenant_id, upload.upload_id, _limit(), _cursor())
     events = [event.model_dump(mode="json", by_alias=True) for event in page.items]
     return answer(HTTPStatus.OK, {"events": events, **_pagination(page.cursor)})
+
+
+@app.get(f"{BASE}/<upload_id>/preview")
+def get_preview(upload_id: str) -> Response[str]:
+    """How the file of an upload is read that waits to be confirmed."""
+    from shared.services.read_preview import read_preview  # noqa: PLC0415 (its models are slow to import)
+
+    correlation_id(app)
+    identity = identify(app, Permission.READ)
+    upload = read_status.find_upload(identity, upload_id, wiring.uploads())
+    preview = read_preview(upload, wiring.objects())
+    return answer(HTTPStatus.OK, preview.model_dump(mode="json", by_alias=True))
 
 
 @app.get(f"{BASE}/<upload_id>/report")

@@ -20,6 +20,9 @@ _WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
 _QUALITY = "work/*/*/quality"
 """Where chunks keep their statistics: beside the list of the chunks, which no chunk may change."""
 
+_PREVIEWS = "work/*/*/preview"
+"""What people are shown before an import, beside the plan, which tells more."""
+
 
 def function_access(data: DataStack, configuration: Configuration) -> dict[str, Access]:
     """The access of every function in the manifest, by module name."""
@@ -77,9 +80,10 @@ def _sending_access(data: DataStack, told: _Environment, identifying: _Identifyi
             ],
         ),
         "change_upload": Access(
-            told.of("RETENTION_DAYS", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE", *sessions),
+            told.of("RETENTION_DAYS", "UPLOADS_TABLE", "PROFILES_TABLE", "JOBS_TABLE", "AUDIT_TABLE", *sessions),
             [
                 _items(tables.uploads, "GetItem", "UpdateItem"),
+                _items(tables.profiles, "GetItem", "Query"),
                 _items(tables.jobs, "PutItem", "UpdateItem"),
                 _items(tables.audit, "PutItem"),
                 *identifying,
@@ -110,7 +114,7 @@ def _reading_access(data: DataStack, told: _Environment, identifying: _Identifyi
                 _items(tables.uploads, "GetItem", "BatchGetItem"),
                 _query(tables.uploads, UPLOADS_BY_CREATION),
                 _items(tables.audit, "PutItem", "Query"),
-                objects.may(["s3:GetObject"], "refused", "reports", "plans"),
+                objects.may(["s3:GetObject"], "refused", "reports", "plans", _PREVIEWS),
                 objects.may(_WRITE, "reports"),
                 objects.may_list("refused", "reports"),
                 *identifying,
@@ -205,9 +209,11 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             ],
         ),
         "plan_import": Access(
-            told.of("CHUNK_BYTES", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "PROFILES_TABLE", "AUDIT_TABLE"),
+            told.of("CHUNK_BYTES", "PROFILES_TABLE", *tables_and_bucket),
             [
                 _items(tables.uploads, "GetItem", "BatchGetItem", "UpdateItem"),
+                # An import whose preview a person is to look at gives up its slot.
+                _items(tables.jobs, "UpdateItem"),
                 _items(tables.profiles, "GetItem", "Query", "PutItem"),
                 _items(tables.audit, "PutItem"),
                 objects.may(_READ_VERSIONS, "incoming"),

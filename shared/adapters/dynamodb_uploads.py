@@ -136,20 +136,23 @@ class DynamoUploads:
             raise StateConflict(f"upload {upload.upload_id} is {found}, from where nothing leads to {to.value}")
         return present
 
-    def restart(self, upload: Upload, event: AuditEvent) -> Upload:
-        """Put an upload that has ended into the queue's state again, as the next attempt: once for an attempt."""
+    def restart(self, upload: Upload, event: AuditEvent, **changes: object) -> Upload:
+        """Put an upload that has ended or is reviewed into the queue's state, as the next attempt: once for one."""
         again = upload.model_copy(
             update={
                 "state": UploadState.QUEUED,
                 "attempt": upload.attempt + 1,
                 "generation": upload.generation + (upload.state is UploadState.UNDONE),
                 **dict.fromkeys(_OF_AN_ATTEMPT),
+                **changes,
             }
         )
+        changed = {"state", "attempt", "generation", *changes}
+        values = again.model_dump(mode="json", by_alias=True, include=changed, exclude_none=True)
         update = {
             "TableName": self._table,
             "Key": self._key(upload.upload_id, upload),
-            **_restarting(again, upload, event.at),
+            **_restarting(values | {"movedAt": moment(event.at)}, upload),
         }
         if upload.state not in RESTARTS or not self._write_with_audit({"Update": update}, upload, event):
             raise StateConflict(f"attempt {upload.attempt} of upload {upload.upload_id} is not one to be restarted")
@@ -341,17 +344,16 @@ def _setting(values: dict[str, Any], states: frozenset[UploadState], attempt: in
     }
 
 
-def _restarting(again: Upload, before: Upload, at: datetime) -> dict[str, Any]:
-    """An update to `again` where the upload is still as `before`, at the end of that attempt."""
-    sets = {":state": again.state.value, ":attempt": again.attempt, ":generation": again.generation, ":at": moment(at)}
+def _restarting(values: dict[str, Any], before: Upload) -> dict[str, Any]:
+    """An update that sets `values` where the upload is still as `before`, at the end of that attempt."""
+    placed = {f":{name}": value for name, value in values.items()}
     found = {":before": before.state.value, ":last": before.attempt}
     gone = {f"#gone{i}": to_camel(name) for i, name in enumerate(_OF_AN_ATTEMPT)}
     return {
-        "UpdateExpression": "SET #state = :state, attempt = :attempt, generation = :generation, movedAt = :at "
-        f"REMOVE {', '.join(gone)}",
-        "ConditionExpression": "#state = :before AND attempt = :last",
-        "ExpressionAttributeNames": {"#state": "state", **gone},
-        "ExpressionAttributeValues": to_item(sets | found),
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values) + f" REMOVE {', '.join(gone)}",
+        "ConditionExpression": "#state = :before AND #attempt = :last",
+        "ExpressionAttributeNames": {f"#{name}": name for name in values} | gone,
+        "ExpressionAttributeValues": to_item(placed | found),
     }
 
 

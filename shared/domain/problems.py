@@ -109,6 +109,10 @@ FILE_PROBLEMS: dict[str, str] = {
         "save it again, and upload that."
     ),
     "file_not_received": "No file has come in time. Start the upload again, and send the file at once.",
+    "preview_expired": (
+        "Nobody has confirmed the preview within {days} days, so the import was cancelled. Retry it to look at the "
+        "preview again, or upload the file again."
+    ),
     "file_not_scanned": "The file has not been checked yet. Upload it again.",
     "file_infected": (
         "The malware scanner found “{threat}” in the file, so it was put away and nothing of it was read. Do not open "

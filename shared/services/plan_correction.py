@@ -44,15 +44,14 @@ def plan_correction(
     alone, each once and in no other correction.
     """
     corrected = uploads.get(upload.tenant_id, str(upload.corrects))
-    plan_key = object_keys.plan(upload.tenant_id, str(upload.corrects))
-    if corrected is None or not any(objects.keys(plan_key)):
+    if corrected is None:
         raise rejected(file_refusal("correction_upload_gone"))
-    plan = plan_of_rows(ImportPlan.model_validate_json(objects.read(plan_key)), upload.options)
+    plan = plan_of_rows(_plan_of(corrected, objects), upload.options)
     with readable():
         text = _find_reading(upload, source, columns_of(corrected), objects)
         with text.open() as records:
             rows = _Rows(records, len(plan.header))
-            prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
+            prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id, upload.attempt)
             chunks = list(stage(rows.numbered(), objects, prefix=prefix, part_bytes=chunk_bytes))
     if not chunks:
         raise rejected(file_refusal("file_no_records"))
@@ -70,6 +69,13 @@ def plan_correction(
     read_as = f"refused rows of “{corrected.file_name}”, read as that file was"
     decisions = [Decision(subject="correction of", choice=corrected.upload_id, evidence=read_as), *text.decisions]
     return CorrectionPlan(plan.model_copy(update=changes), chunks, decisions)
+
+
+def _plan_of(corrected: Upload, objects: Objects) -> ImportPlan:
+    key = object_keys.plan(corrected.tenant_id, corrected.upload_id, corrected.planned_in)
+    if not any(objects.keys(key)):
+        raise rejected(file_refusal("correction_upload_gone"))
+    return ImportPlan.model_validate_json(objects.read(key))
 
 
 def _find_reading(upload: Upload, source: SourceObject, columns: list[str], objects: Objects) -> TextReading:

@@ -68,11 +68,11 @@ class Uploads(Protocol):
         of `attempt` makes it the beginning of the next one.
         """
 
-    def restart(self, upload: Upload, event: AuditEvent) -> Upload:
+    def restart(self, upload: Upload, event: AuditEvent, **changes: object) -> Upload:
         """Put an upload that is in one of `RESTARTS` back into the queue's state, as the next attempt, with the event.
 
-        What is known of the attempt that ended is cleared; the plan stays. Raises StateConflict, and nothing changes,
-        unless the upload is still as it is given.
+        What is known of the attempt that ended is cleared, fields are changed; the plan stays. Raises StateConflict,
+        and nothing changes, unless the upload is still as it is given.
         """
 
     def history(

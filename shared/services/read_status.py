@@ -40,6 +40,7 @@ _MESSAGES = {
     UploadState.SCANNING: "The file has arrived and is being checked.",
     UploadState.QUEUED: "The file is fine and waits for its turn.",
     UploadState.PLANNING: "Reading the file's structure.",
+    UploadState.REVIEWING: "Read, and waiting for you: look at the preview, then confirm it.",
     UploadState.IMPORTING: "Importing the records.",
     UploadState.FINISHING: "Settling the totals.",
     UploadState.CANCELLING: "Cancelling: what is going in at this moment is waited for.",
@@ -50,7 +51,7 @@ _MESSAGES = {
 
 _INTERNAL = (
     *("objectKey", "source", "parts", "refusedRowsKey", "qualityReportKey"),
-    *("options", "plan", "generation"),
+    *("options", "plan", "plannedIn", "generation", "confirmation"),
 )
 """Members of an upload that the API does not show, or shows in a form of its own."""
 

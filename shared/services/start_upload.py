@@ -16,11 +16,10 @@ from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.file_choices import CheckedChoices
 from shared.domain.identity import Identity
 from shared.domain.parts import parts_of
-from shared.domain.problems import file_problem
 from shared.domain.upload import Upload, UploadOptions, UploadState
 from shared.errors import RequestRefused
 from shared.services.ports import Allowance, Clock, Objects, Profiles, RateLimiter, SignedPost, Uploads
-from shared.services.profiles import require_room
+from shared.services.profiles import require_profiles
 from shared.services.request_body import parse_body
 from shared.services.start_correction import (
     completed_body,
@@ -79,8 +78,8 @@ class StartUpload(CheckedChoices, UploadOptions):
     corrects: str | None = Field(
         default=None,
         description="Id of the upload whose refused rows this CSV file brings again, in the columns of their download. "
-        "It is read as that upload was: of the options `encoding`, `delimiter`, `dryRun`, `onError`, `maxErrors` and "
-        "`priority` are its own, `workUnitId` and all others may be left out or must be the same.",
+        "It is read as that upload was: of the options `encoding`, `delimiter`, `dryRun`, `onError`, `maxErrors`, "
+        "`priority` and `preview` are its own, `workUnitId` and all others may be left out or must be the same.",
     )
 
     @field_validator("work_unit_id")
@@ -139,7 +138,7 @@ def start_upload(
     if known is None:
         if corrected:
             require_correctable(corrected)
-        _check_profiles(upload, profiles)
+        require_profiles(upload.tenant_id, upload.options, profiles)  # before the file is sent
         allowance = _count(identity, limiter, settings)
         upload = _in_parts(upload, objects, settings)
         if not _create(upload, corrected, uploads):
@@ -182,15 +181,6 @@ def _check_file(request: StartUpload, settings: Settings) -> None:
         )
     if request.file_size == 0:
         raise RequestRefused("The file is empty.", status=422, code="file_empty")
-
-
-def _check_profiles(upload: Upload, profiles: Profiles) -> None:
-    """Refuse a profile that is not there, and a new one that there is no room for, before the file is sent."""
-    used, saved = upload.options.profile, upload.options.save_profile
-    if used is not None and profiles.get(upload.tenant_id, used) is None:
-        raise RequestRefused(file_problem("profile_not_found", name=used), status=422, code="profile_not_found")
-    if saved is not None and profiles.get(upload.tenant_id, saved) is None:
-        require_room(upload.tenant_id, profiles)
 
 
 def _count(identity: Identity, limiter: RateLimiter, settings: Settings) -> Allowance:

@@ -185,13 +185,14 @@ def test_nothing_but_a_profile_is_ever_deleted(templates: Templates) -> None:
 
 
 def test_an_import_adds_profiles_and_deletes_none(templates: Templates) -> None:
-    """Who may do what with them: the door only looks whether one is there."""
+    """Who may do what with them: the doors only look whether one is there."""
     allowed = {
         name: {action for action, resource in templates.may(name) if resource.startswith("<TablesProfiles")}
         for name in templates.functions()
     }
     assert {name: actions for name, actions in allowed.items() if actions} == {
         "start_upload": {"dynamodb:GetItem", "dynamodb:Query"},
+        "change_upload": {"dynamodb:GetItem", "dynamodb:Query"},
         "plan_import": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"},
         "manage_profiles": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"},
     }

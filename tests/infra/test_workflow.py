@@ -26,13 +26,18 @@ def _tasks(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_steps_follow_each_other(definition: dict[str, Any]) -> None:
-    """Plan, then all chunks, within the execution where planning names them and by the list where not, then Finish."""
+    """Plan, then all chunks, within the execution where planning names them and by the list where not, then Finish.
+
+    Where a person is to look at the preview first, nothing follows.
+    """
     states = definition["States"]
     assert definition["StartAt"] == "Plan"
-    assert states["Plan"]["Next"] == "HowManyChunks"
-    [few] = states["HowManyChunks"]["Choices"]
+    assert states["Plan"]["Next"] == "WhatIsNext"
+    review, few = states["WhatIsNext"]["Choices"]
+    assert review == {"Variable": "$.plan.review", "BooleanEquals": True, "Next": "WaitForReview"}
+    assert states["WaitForReview"] == {"Type": "Succeed"}
     assert few == {"Variable": "$.plan.fewChunks[0]", "IsPresent": True, "Next": "LoadFewChunks"}
-    assert states["HowManyChunks"]["Default"] == "LoadChunks"
+    assert states["WhatIsNext"]["Default"] == "LoadChunks"
     assert {states[name]["Next"] for name in _MAPS} == {"Finish"}
     assert states["Finish"]["End"]
 
@@ -133,7 +138,7 @@ def test_a_few_chunks_are_loaded_within_the_execution(definition: dict[str, Any]
     retries = sum(retry["MaxAttempts"] for retry in _tasks(definition)["LoadOneOfFew"]["Retry"])
     events_of_an_item = 4 + 6 * (1 + retries)
     assert FEW_CHUNKS * events_of_an_item < 25_000 / 2
-    part = object_keys.parts_prefix("t" * 100, "u" * 36) + "000000.csv"
+    part = object_keys.parts_prefix("t" * 100, "u" * 36, 99) + "000000.csv"
     chunk = Chunk(index=0, start=2**40, end=2**40, first_line=2**40, records=2**40, part=part)
     assert FEW_CHUNKS * len(chunk.model_dump_json()) < 256 * 1024 / 4
 

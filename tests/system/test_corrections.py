@@ -15,6 +15,7 @@ import pytest
 
 from local.client import ApiError
 from tests.driving import HEADER, Person, csv_bytes, outcome, rows
+from tests.faults.watching import wait_for
 
 New = Callable[..., Person]
 Query = Callable[..., list[list[Any]]]
@@ -287,6 +288,24 @@ def test_a_repeated_request_is_one_correction_with_one_event(person: Person, tmp
     person.client.undo(upload["uploadId"])
     person.client.wait(upload["uploadId"], timeout=90)
     assert {start()} == ids
+
+
+def test_a_correction_may_be_looked_at_before_and_is_read_no_other_way(person: Person, tmp_path: Path) -> None:
+    """Its preview asks nothing; confirming it with its own choices imports it, with others is refused."""
+    table = german()
+    table[1][2] = "viele"
+    upload = person.import_file(semicolons(table), mapping=MAPPING, time_zone="Europe/Berlin")
+    data = fixed(person, upload["uploadId"], tmp_path, {3: {"Gutmenge": "1.234"}})
+    correction = person.send(data, "fix.csv", corrects=upload["uploadId"], work_unit_id=None, preview=True)
+    wait_for(lambda: person.client.status(correction)["upload"]["stage"] == "reviewing", "it is in review", seconds=60)
+    preview = person.client.preview(correction)
+    assert (preview["problem"], preview["rows"][0]["row"], preview["records"]) == (None, 3, 1)
+    with pytest.raises(ApiError) as refused:
+        person.client.confirm(correction, time_zone="UTC")
+    assert (refused.value.status, refused.value.error) == (422, "correction_option_fixed")
+    person.client.confirm(correction, **preview["choices"])
+    assert outcome(person.client.wait(correction, timeout=90)["upload"]) == (1, 1, 0, 0)
+    assert person.client.status(upload["uploadId"])["upload"]["correctedRecords"] == 1
 
 
 def test_a_correction_counts_as_an_upload(person: Person, tmp_path: Path) -> None:

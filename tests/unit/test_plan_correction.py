@@ -19,9 +19,9 @@ from shared.domain.plan import ImportPlan
 from shared.domain.refused import RefusedRow
 from shared.domain.upload import Correction, SourceObject, Upload, UploadOptions, UploadState
 from shared.errors import UploadRejected
+from shared.services.draft_plan import draft_correction, make_plan
 from shared.services.finish_import import write_refused_rows
 from shared.services.load_chunk import read_chunk
-from shared.services.plan_import import make_plan, make_plan_of_correction
 from shared.services.ports import Objects, Uploads
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -116,7 +116,7 @@ def imported(bucket: Bucket, upload: Upload, chunk_bytes: int = 1 << 20) -> Uplo
     """Plan an upload and read its rows, as its import does; the refused ones are in the bucket, and their download."""
     draft = make_plan(upload, cast("Objects", bucket), chunk_bytes)
     plan = draft.plan.model_dump_json(by_alias=True).encode()
-    bucket.objects[object_keys.plan("t", upload.upload_id)] = plan
+    bucket.objects[object_keys.plan("t", upload.upload_id, 1)] = plan
     reader = TableReader(ImportPlan.model_validate_json(plan), NOW)
     for chunk in draft.chunks:
         refused = [row for read in read_chunk(chunk, reader, cast("Objects", bucket)) for row in read.refused]
@@ -139,7 +139,7 @@ def corrected(bucket: Bucket, upload: Upload, data: bytes, *others: Upload, **op
     correction = an_upload(bucket, "correction", data, corrects=upload.upload_id, options=options)
     entries = [Correction(upload_id=one.upload_id, created_at=NOW, created_by="p") for one in (correction, *others)]
     known = Known(upload.model_copy(update={"corrections": entries}), correction, *others)
-    draft = make_plan_of_correction(correction, cast("Uploads", known), cast("Objects", bucket), 200)
+    draft = draft_correction(correction, cast("Uploads", known), cast("Objects", bucket), 200)
     reader = TableReader(ImportPlan.model_validate_json(draft.plan.model_dump_json(by_alias=True)), NOW)
     reads = [read for chunk in draft.chunks for read in read_chunk(chunk, reader, cast("Objects", bucket))]
     assert sum(read.accepted + len(read.refused) for read in reads) == draft.summary.records
@@ -213,7 +213,7 @@ def test_a_correction_is_read_as_the_kind_of_file_that_it_corrects() -> None:
     bucket = Bucket()
     upload = an_upload(bucket, "original", written([["28.02.2026 06:00", "#N/A", "x", "2", ""]]), options=OPTIONS)
     ended = imported(bucket, upload)
-    key = object_keys.plan("t", "original")
+    key = object_keys.plan("t", "original", 1)
     plan = ImportPlan.model_validate_json(bucket.objects[key])
     of_a_workbook = plan.model_copy(update={"options": plan.options.model_copy(update={"import_type": "excel"})})
     bucket.objects[key] = of_a_workbook.model_dump_json(by_alias=True).encode()
@@ -256,7 +256,7 @@ def test_an_upload_whose_plan_has_expired_is_corrected_no_more() -> None:
     bucket = Bucket()
     table = [["28.02.2026 06:00", "Presse 1", "viele", "1.000,5", ""]]
     upload = imported(bucket, an_upload(bucket, "original", written(table), options=OPTIONS))
-    del bucket.objects[object_keys.plan("t", "original")]
+    del bucket.objects[object_keys.plan("t", "original", 1)]
     with pytest.raises(UploadRejected) as rejected:
         corrected(bucket, upload, download(bucket, upload))
     assert rejected.value.code == "correction_upload_gone"
