@@ -149,7 +149,9 @@ def _reading() -> dict[str, Schema]:
         f"GET {_UPLOADS}": {
             "operationId": "getUploads",
             "summary": "One upload with its progress, or a page of the tenant's uploads, the newest first",
-            "parameters": [_UPLOAD_ID, *pages],
+            "description": "A page looks at a thousand uploads at most: with a filter it may be short, or empty, and "
+            "yet have a nextCursor.",
+            "parameters": [_UPLOAD_ID, *pages, *_filters()],
             "responses": {
                 "200": _answer(
                     "With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads", _ref("Upload"))]}
@@ -192,6 +194,18 @@ def _reading() -> dict[str, Schema]:
             "responses": {"200": _answer("The report.", _ref("QualityReport"), "text/html")},
         },
     }
+
+
+def _filters() -> list[Schema]:
+    """What a listed upload must be."""
+    statuses = {"type": "array", "items": _one_of(UploadStatus)}
+    names = {"search": 255, "workUnitId": 100, "createdBy": 100}
+    time = {**_TEXT, "format": "date-time"}
+    return [
+        {**_query("status", statuses), "style": "form", "explode": False},
+        *(_query(name, {**_TEXT, "maxLength": most}) for name, most in names.items()),
+        *(_query(name, time) for name in ("from", "to")),
+    ]
 
 
 def _of_the_tenant() -> dict[str, Schema]:
@@ -317,7 +331,7 @@ def _schemas() -> Schema:
 
 
 def _upload(options: Schema) -> Schema:
-    """An upload as `show_upload` makes it, with its options; each member but `errors` is there."""
+    """An upload as `show_upload` makes it, with its options; each member is there but for what one alone has."""
     time, count = {"type": ["string", "null"], "format": "date-time"}, {"type": "integer"}
     totals = _object(
         **dict.fromkeys(("records", "imported", "duplicates", "refused", "warnings", "unprocessed"), count)
@@ -334,6 +348,8 @@ def _upload(options: Schema) -> Schema:
         createdAt={"type": "string", "format": "date-time"},
         createdBy=_TEXT,
         correlationId=_TEXT,
+        corrects={"type": ["string", "null"], "description": "The upload whose refused rows it brings again."},
+        corrections={"type": "array", "items": _correction(), "description": "Those of its own; the oldest first."},
         attempt=count,
         receivedAt=time,
         acceptedAt=time,
@@ -349,14 +365,29 @@ def _upload(options: Schema) -> Schema:
         decisions={"type": "array", "items": _ref("Decision")},
     )
     errors = {"type": "array", "items": _ref("Problem"), "description": "Of the first refused rows; one upload only."}
-    shown["properties"] |= options["properties"] | {"errors": errors}
+    corrected = {**count, "description": "That are in by its completed corrections; one upload only."}
+    shown["properties"] |= options["properties"] | {"errors": errors, "correctedRecords": corrected}
     shown["required"] += options["properties"]
     return shown
 
 
+def _correction() -> Schema:
+    """A correction as the upload knows it that it corrects."""
+    entry = _object(uploadId=_TEXT, createdAt={"type": "string", "format": "date-time"}, createdBy=_TEXT)
+    status = {"anyOf": [_one_of(UploadStatus), {"type": "null"}]}
+    entry["properties"]["status"] = {**status, "description": "Of one upload only; null where it has expired."}
+    return entry
+
+
 def _refused_row() -> Schema:
     record = {"anyOf": [{"type": "object", "additionalProperties": _TEXT}, _TEXT]}
-    row = _object(row={"type": "integer"}, record=record, errors={"type": "array", "items": _ref("Problem")})
+    corrected = {"type": ["string", "null"], "description": "The completed correction that has brought the row in."}
+    row = _object(
+        row={"type": "integer"},
+        record=record,
+        errors={"type": "array", "items": _ref("Problem")},
+        correctedBy=corrected,
+    )
     row["properties"]["truncated"] = {"const": True, "description": "Its texts are too long to be shown whole."}
     return row
 

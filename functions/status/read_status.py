@@ -15,6 +15,7 @@ from shared.errors import RequestRefused
 from shared.http_api import BASE, SESSION, accepts_json, answer, correlation_id, identify, new_http_api, page
 from shared.observability import instrumented
 from shared.services import read_status
+from shared.services.upload_filter import read_filter
 
 _DEFAULT_LIMIT = 20
 _LARGEST_LIMIT = 200
@@ -33,9 +34,11 @@ def get_uploads() -> Response[str]:
     if upload_id:
         upload = read_status.find_upload(identity, upload_id, uploads)
         progress = read_status.show_progress(upload, uploads, wiring.clock())
-        shown = read_status.show_upload(upload) | {"errors": read_status.sample_of_errors(upload, wiring.objects())}
+        shown = read_status.show_upload(upload) | read_status.show_corrections(upload, uploads)
+        shown["errors"] = read_status.sample_of_errors(upload, wiring.objects())
         return answer(HTTPStatus.OK, {"upload": shown, "progress": progress})
-    page = uploads.history(identity.tenant_id, _limit(), _cursor())
+    wanted = read_filter(app.current_event.query_string_parameters)
+    page = uploads.history(identity.tenant_id, _limit(), _cursor(), wanted)
     listed = [read_status.show_upload(upload) for upload in page.items]
     return answer(HTTPStatus.OK, {"uploads": listed, **_pagination(page.cursor)})
 
@@ -76,7 +79,8 @@ def get_refused_rows(upload_id: str) -> Response[str]:
     if form != "json":
         return _download(upload, "csv" if form == "csv" else "xlsx", identity)
     page = read_status.refused_rows(upload, _limit(), _cursor(), wiring.objects())
-    return answer(HTTPStatus.OK, {"refusedRows": page.items, **_pagination(page.cursor)})
+    shown = read_status.with_corrections(page.items, upload, wiring.uploads(), wiring.objects())
+    return answer(HTTPStatus.OK, {"refusedRows": shown, **_pagination(page.cursor)})
 
 
 def _download(upload: Upload, form: Literal["csv", "xlsx"], identity: Identity) -> Response[str]:

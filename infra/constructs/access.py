@@ -19,7 +19,7 @@ from infra.stacks.data import DataStack
 _READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
 _WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
 _QUALITY = "work/*/*/quality"
-"""Where chunks keep their statistics: beside the plan, which no chunk may change."""
+"""Where chunks keep their statistics: beside the list of the chunks, which no chunk may change."""
 
 _PREVIEWS = "work/*/*/preview"
 """What people are shown before an import, beside the plan, which tells more."""
@@ -60,7 +60,8 @@ def _sending_access(data: DataStack, told: _Environment, identifying: _Identifyi
                 *sessions,
             ),
             [
-                _items(tables.uploads, "GetItem", "PutItem"),
+                # A correction is noted at the upload that it corrects.
+                _items(tables.uploads, "GetItem", "PutItem", "UpdateItem"),
                 _items(tables.profiles, "GetItem", "Query"),
                 _items(tables.rate_limits, "UpdateItem"),
                 _items(tables.audit, "PutItem"),
@@ -111,10 +112,10 @@ def _reading_access(data: DataStack, told: _Environment, identifying: _Identifyi
         "read_status": Access(
             told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE", *sessions),
             [
-                _items(tables.uploads, "GetItem"),
+                _items(tables.uploads, "GetItem", "BatchGetItem"),
                 _query(tables.uploads, UPLOADS_BY_CREATION),
                 _items(tables.audit, "PutItem", "Query"),
-                objects.may(["s3:GetObject"], "refused", "reports", _PREVIEWS),
+                objects.may(["s3:GetObject"], "refused", "reports", "plans", _PREVIEWS),
                 objects.may(_WRITE, "reports"),
                 objects.may_list("refused", "reports"),
                 *identifying,
@@ -211,16 +212,17 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
         "plan_import": Access(
             told.of("CHUNK_BYTES", "PROFILES_TABLE", *tables_and_bucket),
             [
-                _items(tables.uploads, "GetItem", "UpdateItem"),
+                _items(tables.uploads, "GetItem", "BatchGetItem", "UpdateItem"),
                 # An import whose preview a person is to look at gives up its slot.
                 _items(tables.jobs, "UpdateItem"),
                 _items(tables.profiles, "GetItem", "Query", "PutItem"),
                 _items(tables.audit, "PutItem"),
                 objects.may(_READ_VERSIONS, "incoming"),
                 # To find where an import stops it reads the chunks ahead, also staged ones, and keeps what it refuses.
-                objects.may(["s3:GetObject"], "work"),
-                objects.may(_WRITE, "work", "refused"),
-                objects.may_list("refused"),
+                # A correction is read by the plan of the upload that it corrects, and has refused rows of it alone.
+                objects.may(["s3:GetObject"], "work", "plans", "refused"),
+                objects.may(_WRITE, "work", "plans", "refused"),
+                objects.may_list("refused", "plans"),
             ],
         ),
         "load_chunk": Access(
@@ -228,7 +230,7 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             [
                 _items(tables.uploads, "GetItem", "UpdateItem"),
                 objects.may(_READ_VERSIONS, "incoming"),
-                objects.may(["s3:GetObject"], "work"),
+                objects.may(["s3:GetObject"], "work", "plans"),
                 objects.may(_WRITE, "refused", _QUALITY),
                 _secret(data.database.secret),
             ],

@@ -174,12 +174,12 @@ class ImportWorkflow(Construct):
 
 
 class _ChunkList(sfn.S3JsonItemReader):
-    """The list of chunks, and leave to read the plans alone where CDK would give leave to read every object."""
+    """The list of chunks, and leave to read the chunk lists alone where CDK would give leave to read every object."""
 
     def __init__(self, bucket: s3.IBucket, key_path: str) -> None:
         super().__init__(bucket=bucket, key=sfn.JsonPath.string_at(key_path))
-        self._plans = bucket.arn_for_objects("work/*")
+        self._chunk_lists = bucket.arn_for_objects("work/*")
 
     def provide_policy_statements(self) -> list[iam.PolicyStatement]:
         """What the state machine's role gets."""
-        return [iam.PolicyStatement(actions=["s3:GetObject"], resources=[self._plans])]
+        return [iam.PolicyStatement(actions=["s3:GetObject"], resources=[self._chunk_lists])]

@@ -9,8 +9,8 @@ from constructs import Construct
 from shared.domain.parts import KEPT_FOR
 
 _WORK_DAYS = 7
-"""A plan outlives its execution (6 hours at most) by enough days to look into a failure, and a day longer than an
-upload can be retried by it (`RETRIED_WITHIN`)."""
+"""Chunks outlive their execution (6 hours at most) by enough days to look into a failure, and a day longer than an
+upload can be retried by them (`RETRIED_WITHIN`)."""
 
 _MEND_DAYS = 30
 """How long a version that was deleted or replaced can still be had back."""
@@ -52,6 +52,7 @@ class Storage(Construct):
                 _expire("quarantine", retention_days),
                 _expire("refused", retention_days),
                 _expire("reports", retention_days),
+                _expire("plans", retention_days),
                 _expire("work", _WORK_DAYS),
                 s3.LifecycleRule(
                     id="abandoned-parts", abort_incomplete_multipart_upload_after=Duration.days(KEPT_FOR.days)

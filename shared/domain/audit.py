@@ -38,6 +38,7 @@ class AuditAct(StrEnum):
     UNDO_REQUESTED = "undo_requested"
     IMPORT_UNDONE = "import_undone"
     REFUSED_ROWS_DOWNLOADED = "refused_rows_downloaded"
+    CORRECTION_STARTED = "correction_started"
 
 
 class AuditEvent(Value):

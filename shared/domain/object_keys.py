@@ -3,9 +3,12 @@
 ```
 incoming/{tenant}/{uploadId}/source.csv             what was uploaded; the only prefix a browser can write
 quarantine/{tenant}/{uploadId}/source.csv           what was rejected; no import role can read it
-work/{tenant}/{uploadId}/plan.json, chunks.json     the plan; deleted by lifecycle
+plans/{tenant}/{uploadId}/plan.json                 the plan, kept as long as the upload, for its corrections
+plans/{tenant}/{uploadId}/corrected-rows.json       the rows of the corrected file that a correction brings again
+work/{tenant}/{uploadId}/chunks.json                the chunks; what is under work is soon deleted by lifecycle
 work/{tenant}/{uploadId}/parts/{chunk:06}.csv       records of a file that cannot be cut by byte range, staged
-work/{tenant}/{uploadId}/{attempt}/…                plan and parts, where a later attempt than the first has planned
+work/{tenant}/{uploadId}/{attempt}/…                chunks and parts, where a later attempt than the first has planned;
+                                                    so has plans its plan
 work/{tenant}/{uploadId}/preview/{attempt}.json     what a person is shown before the import
 work/{tenant}/{uploadId}/quality/{chunk:06}.json    statistics of a chunk's records, merged when the import ends
 refused/{tenant}/{uploadId}/{chunk:06}.jsonl        refused rows, one file a chunk, in the file's order
@@ -53,7 +56,12 @@ def quarantine(incoming_key: str) -> str:
 
 def plan(tenant_id: str, upload_id: str, attempt: int) -> str:
     """The plan that an attempt has made."""
-    return f"{_planned_in(tenant_id, upload_id, attempt)}plan.json"
+    return f"plans/{tenant_id}/{upload_id}/{_of_attempt(attempt)}plan.json"
+
+
+def corrected_rows(tenant_id: str, upload_id: str) -> str:
+    """The numbers of the rows that a correction brings again, as a JSON array."""
+    return f"plans/{tenant_id}/{upload_id}/corrected-rows.json"
 
 
 def chunk_list(tenant_id: str, upload_id: str, attempt: int) -> str:
@@ -68,7 +76,11 @@ def parts_prefix(tenant_id: str, upload_id: str, attempt: int) -> str:
 
 def _planned_in(tenant_id: str, upload_id: str, attempt: int) -> str:
     """Each attempt's planning has a place of its own: one that comes late, with other choices, must change no plan."""
-    return f"work/{tenant_id}/{upload_id}/" + (f"{attempt}/" if attempt > 1 else "")
+    return f"work/{tenant_id}/{upload_id}/{_of_attempt(attempt)}"
+
+
+def _of_attempt(attempt: int) -> str:
+    return f"{attempt}/" if attempt > 1 else ""
 
 
 def preview(tenant_id: str, upload_id: str, attempt: int) -> str:

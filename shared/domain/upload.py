@@ -131,7 +131,7 @@ RESTARTS = RETRIED_FROM | {UploadState.REVIEWING}
 """From where a person's retry, or the confirming of a preview, does."""
 
 RETRIED_WITHIN = timedelta(days=6)
-"""After planning; later the plan, by which all chunks must be read, may be gone. So may a preview."""
+"""After planning; later the list of the chunks, and those that were staged, may be gone. So may a preview."""
 
 TRIED_AGAIN_FROM = frozenset({UploadState.QUEUED, UploadState.PLANNING, UploadState.IMPORTING, UploadState.FINISHING})
 """From where the next attempt is queued: a move that no late event can make, for it changes the attempt too."""
@@ -317,6 +317,14 @@ class MalwareScan(Value):
     definitions_at: datetime | None = None
 
 
+class Correction(Value):
+    """An upload that brings refused rows of another one again, as that other one knows it."""
+
+    upload_id: str
+    created_at: datetime
+    created_by: str
+
+
 class Upload(Value):
     """A file and its fate, as stored. Times are in UTC."""
 
@@ -332,6 +340,8 @@ class Upload(Value):
     mime_type: str
     object_key: str
     options: UploadOptions
+    corrects: str | None = Field(default=None, description="The upload whose refused rows it brings again.")
+    corrections: list[Correction] = Field(default_factory=list, description="Those of its refused rows, oldest first.")
     attempt: int = Field(default=1, ge=1, description="Which time it is in the queue, counted from 1.")
     generation: int = Field(
         default=1, ge=1, description="Which time its rows go in from the first one on: one more than it was undone."

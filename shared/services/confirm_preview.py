@@ -16,6 +16,7 @@ from shared.services.change_upload import UNDER_WAY, Change, as_it_is, event_of,
 from shared.services.ports import Clock, JobQueue, Profiles, Uploads
 from shared.services.profiles import require_profiles
 from shared.services.request_body import parse_body
+from shared.services.start_correction import require_no_contradiction
 
 _GONE_ON = (*UNDER_WAY, UploadState.COMPLETED, UploadState.COMPLETED_WITH_ERRORS)
 
@@ -56,6 +57,7 @@ def confirm_preview(
     def confirm(upload: Upload) -> Change:
         if upload.state is UploadState.REVIEWING:
             options = upload.options.model_copy(update=request.changes)
+            _require_as_corrected(upload, options, uploads)
             require_profiles(upload.tenant_id, options, profiles)
             queue.release(upload.upload_id, upload.attempt)  # the planning that ended may be about to
             event = event_of(
@@ -74,6 +76,13 @@ def confirm_preview(
         return Change(upload, pending=not upload.state.ended)
 
     return as_it_is(upload_id, identity, uploads, confirm)
+
+
+def _require_as_corrected(upload: Upload, options: UploadOptions, uploads: Uploads) -> None:
+    """A correction is read as the upload that it corrects, whatever a person says to its preview."""
+    corrected = uploads.get(upload.tenant_id, upload.corrects) if upload.corrects else None
+    if corrected is not None:
+        require_no_contradiction(options, corrected)
 
 
 def _changed(before: UploadOptions, after: UploadOptions) -> dict[str, Any]:

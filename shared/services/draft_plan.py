@@ -11,10 +11,11 @@ from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import FileProblem, file_problem
 from shared.domain.profile import Profile
 from shared.domain.record import api_name
-from shared.domain.upload import Decision, FileChoices, PlanSummary, Upload
+from shared.domain.upload import Decision, FileChoices, PlanSummary, SourceObject, Upload
 from shared.errors import UploadRejected
 from shared.services.choices import Choices, told_choices
-from shared.services.ports import Objects
+from shared.services.plan_correction import plan_correction
+from shared.services.ports import Objects, Uploads
 from shared.services.survey import survey_file
 from shared.services.tally import Survey
 
@@ -42,9 +43,8 @@ def make_plan(upload: Upload, objects: Objects, chunk_bytes: int, profiles: Iter
 
 def draft_plan(upload: Upload, choices: Choices, objects: Objects, chunk_bytes: int) -> DraftPlan:
     """The plan by these choices; where they leave a question, one that is good for a preview only."""
-    if upload.source is None:
-        raise UploadRejected(file_problem("file_not_scanned"), code="file_not_scanned")
-    survey = survey_file(upload, choices, upload.source, objects, chunk_bytes)
+    source = _scanned(upload)
+    survey = survey_file(upload, choices, source, objects, chunk_bytes)
     chosen = survey.chosen
     styles = survey.evidence.decide(chosen.options, chosen.profile)
     if isinstance(styles, Undecided):
@@ -54,7 +54,7 @@ def draft_plan(upload: Upload, choices: Choices, objects: Objects, chunk_bytes: 
     plan = ImportPlan(
         tenant_id=upload.tenant_id,
         upload_id=upload.upload_id,
-        source=upload.source,
+        source=source,
         options=chosen.options,
         dialect=survey.dialect,
         staged=survey.shape.numbered,
@@ -72,6 +72,19 @@ def draft_plan(upload: Upload, choices: Choices, objects: Objects, chunk_bytes: 
     )
     decisions = [*chosen.decisions, *survey.decisions, *told_choices(upload.options), *styles.decisions]
     return DraftPlan(plan, survey.chunks, _summary(plan, decisions), _found(survey, styles.shown), chosen.profile)
+
+
+def draft_correction(upload: Upload, uploads: Uploads, objects: Objects, chunk_bytes: int) -> DraftPlan:
+    """The plan of an upload that corrects another one, by which its rows are read as they were there."""
+    made = plan_correction(upload, _scanned(upload), uploads=uploads, objects=objects, chunk_bytes=chunk_bytes)
+    inherited = FileChoices(**{name: getattr(upload.options, name) for name in FileChoices.model_fields})
+    return DraftPlan(made.plan, made.chunks, _summary(made.plan, made.decisions), inherited, None)
+
+
+def _scanned(upload: Upload) -> SourceObject:
+    if upload.source is None:
+        raise UploadRejected(file_problem("file_not_scanned"), code="file_not_scanned")
+    return upload.source
 
 
 def _found(survey: Survey, shown: Shown) -> FileChoices:

@@ -36,8 +36,10 @@ def make_preview(upload: Upload, draft: DraftPlan, choices: Choices, objects: Ob
     columns = _columns(upload, draft)
     asked = choices.question
     question = Question(code=asked.code, message=asked.message) if asked else None
+    if question is None and upload.corrects is None:  # how a correction is read is decided, for better or worse
+        question = _zone_question(records, draft.plan, upload.created_at)
     return Preview(
-        problem=question or _zone_question(records, draft.plan, upload.created_at),
+        problem=question,
         columns=columns[:_MOST_COLUMNS],
         more_columns=max(0, len(columns) - _MOST_COLUMNS),
         rows=_rows(records, min(len(columns), _MOST_COLUMNS)),

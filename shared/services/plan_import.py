@@ -17,7 +17,7 @@ from shared.domain.profile import ProfileContent
 from shared.domain.upload import Decision, PlanSummary, Upload, UploadState
 from shared.errors import RequestRefused, UploadRejected
 from shared.services.choices import Choices
-from shared.services.draft_plan import DraftPlan, draft_plan
+from shared.services.draft_plan import DraftPlan, draft_correction, draft_plan
 from shared.services.failures import too_many_errors
 from shared.services.load_chunk import keep_findings, read_chunk
 from shared.services.make_preview import make_preview
@@ -65,7 +65,10 @@ def _plan(
     if summary is None:
         previewed = upload.options.preview or upload.confirmation is not None
         choices = Choices(upload.options, profiles.all(upload.tenant_id), previewed=previewed)
-        draft = draft_plan(upload, choices, objects, chunk_bytes)
+        if upload.corrects:
+            draft = draft_correction(upload, uploads, objects, chunk_bytes)
+        else:
+            draft = draft_plan(upload, choices, objects, chunk_bytes)
         if previewed:
             preview = make_preview(upload, draft, choices, objects)
             if preview.problem or upload.options.preview:

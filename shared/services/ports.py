@@ -5,7 +5,7 @@ Every call may raise TransientError; what else it raises is said there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, Protocol, Typ
 from shared.domain.api_key import ApiKey
 from shared.domain.audit import AuditEvent
 from shared.domain.fair_queue import Round
+from shared.domain.history import ALL_UPLOADS, UploadFilter
 from shared.domain.job import Job
 from shared.domain.profile import Profile
 from shared.domain.upload import SourceObject, Totals, Undone, Upload, UploadState
@@ -46,8 +47,18 @@ class Uploads(Protocol):
     def create(self, upload: Upload, event: AuditEvent) -> bool:
         """Store a new upload and its first audit event together; False when the id is taken already."""
 
+    def create_correction(self, upload: Upload, event: AuditEvent, corrected: Upload, noted: AuditEvent) -> bool:
+        """Store a new upload and its first audit event, and note it, with an event, at the one that it corrects.
+
+        All together or nothing; False when its id is taken already. Raises StateConflict when the corrected upload is
+        no longer as it is given, or has enough corrections.
+        """
+
     def get(self, tenant_id: str, upload_id: str) -> Upload | None:
         """The upload as it is now; None when the tenant has none of this id."""
+
+    def several(self, tenant_id: str, upload_ids: Sequence[str]) -> list[Upload]:
+        """Up to a hundred of the tenant's uploads as they are now, in this order; those that are gone left out."""
 
     def move(self, upload: Upload, to: UploadState, event: AuditEvent, **changes: object) -> Upload:
         """Move an upload to a state, change fields, and add the audit event: all together or nothing.
@@ -64,8 +75,14 @@ class Uploads(Protocol):
         and nothing changes, unless the upload is still as it is given.
         """
 
-    def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
-        """The tenant's uploads, newest first."""
+    def history(
+        self, tenant_id: str, limit: int, cursor: str | None, wanted: UploadFilter = ALL_UPLOADS
+    ) -> Page[Upload]:
+        """A page of the tenant's uploads that are wanted, newest first.
+
+        So many uploads at most are looked at that a page may be short, or empty, and yet have a cursor. Raises
+        RequestRefused 422 for a cursor that no page of these gave.
+        """
 
     def unmoved(self, state: UploadState, since: datetime, limit: int) -> list[Upload]:
         """The uploads of all tenants that are in this state, not an end, since then or longer; the longest first."""

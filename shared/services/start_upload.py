@@ -21,6 +21,13 @@ from shared.errors import RequestRefused
 from shared.services.ports import Allowance, Clock, Objects, Profiles, RateLimiter, SignedPost, Uploads
 from shared.services.profiles import require_profiles
 from shared.services.request_body import parse_body
+from shared.services.start_correction import (
+    completed_body,
+    corrected_upload,
+    create_correction,
+    require_correctable,
+    require_no_contradiction,
+)
 from shared.settings import Settings
 
 _HOUR = 3600
@@ -68,6 +75,12 @@ class StartUpload(CheckedChoices, UploadOptions):
     mime_type: Annotated[str, Field(max_length=255, pattern=r"^[ -~]*$")] = "text/csv"
 
     checksum_sha256: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")] | None = None
+    corrects: str | None = Field(
+        default=None,
+        description="Id of the upload whose refused rows this CSV file brings again, in the columns of their download. "
+        "It is read as that upload was: of the options `encoding`, `delimiter`, `dryRun`, `onError`, `maxErrors`, "
+        "`priority` and `preview` are its own, `workUnitId` and all others may be left out or must be the same.",
+    )
 
     @field_validator("work_unit_id")
     @classmethod
@@ -111,18 +124,24 @@ def start_upload(
     the first one's upload: it is answered as the first was, with a fresh signature while the file is awaited,
     and costs nothing of the rate limit.
 
-    Raises RequestRefused: 413, 415, 422, 429, and 409 for a key used again for another request.
+    Raises RequestRefused: 413, 415, 422, 429, and 409 for a key used again for another request; for a correction also
+    404, and 409 where there is nothing to correct.
     """
-    request = parse_body(StartUpload, body)
+    corrected = corrected_upload(body, identity, uploads)
+    request = parse_body(StartUpload, completed_body(body, corrected) if corrected else body)
+    if corrected:
+        require_no_contradiction(request.options, corrected)
     _check_file(request, settings)
     upload = _new_upload(request, identity, idempotency_key, correlation_id, clock())
     allowance = None
     known = uploads.get(upload.tenant_id, upload.upload_id) if idempotency_key else None
     if known is None:
+        if corrected:
+            require_correctable(corrected)
         require_profiles(upload.tenant_id, upload.options, profiles)  # before the file is sent
         allowance = _count(identity, limiter, settings)
         upload = _in_parts(upload, objects, settings)
-        if not uploads.create(upload, _requested(upload)):
+        if not _create(upload, corrected, uploads):
             known = uploads.get(upload.tenant_id, upload.upload_id)
     if known is not None:
         upload = _same_request(known, upload)
@@ -219,7 +238,15 @@ def _new_upload(
         mime_type=request.mime_type,
         object_key=object_keys.incoming(identity.tenant_id, str(upload_id), request.import_type),
         options=request.options,
+        corrects=request.corrects,
     )
+
+
+def _create(upload: Upload, corrected: Upload | None, uploads: Uploads) -> bool:
+    """Store the upload; False when its id is taken already."""
+    if corrected is None:
+        return uploads.create(upload, _requested(upload))
+    return create_correction(upload, _requested(upload), corrected, uploads)
 
 
 def _in_parts(upload: Upload, objects: Objects, settings: Settings) -> Upload:
@@ -236,7 +263,8 @@ def _requested(upload: Upload) -> AuditEvent:
         event=AuditAct.UPLOAD_REQUESTED,
         actor=upload.created_by,
         correlation_id=upload.correlation_id,
-        details={"fileName": upload.file_name, "fileSize": upload.file_size},
+        details={"fileName": upload.file_name, "fileSize": upload.file_size}
+        | ({"corrects": upload.corrects} if upload.corrects else {}),
     )
 
 

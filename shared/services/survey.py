@@ -23,7 +23,7 @@ def survey_file(upload: Upload, choices: Choices, source: SourceObject, objects:
 
     Raises UploadRejected for a file that cannot be imported, and of one that is previewed for one that cannot be shown.
     """
-    with _readable():
+    with readable():
         survey = _SURVEYS[upload.options.import_type](upload, choices, source, objects, chunk_bytes)
     if not survey.chunks:
         choices.leave_open(file_refusal("file_no_records"))
@@ -31,7 +31,8 @@ def survey_file(upload: Upload, choices: Choices, source: SourceObject, objects:
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def readable() -> Iterator[None]:
+    """Raise UploadRejected where the text that is read is none."""
     try:
         yield
     except LineTooLong as error:

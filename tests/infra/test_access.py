@@ -97,6 +97,17 @@ def test_a_chunk_leaves_its_findings_and_nothing_else(templates: Templates) -> N
     assert written == {"refused/*", "work/*/*/quality/*"}
 
 
+def test_plans_are_written_where_they_are_made(templates: Templates) -> None:
+    """A correction is read by another upload's plan: nobody else can change one."""
+    writers = {
+        name
+        for name in templates.functions()
+        for action, resource in templates.may(name)
+        if action == "s3:PutObject" and resource.endswith("/plans/*")
+    }
+    assert writers == {"plan_import"}
+
+
 def test_only_functions_of_the_database_read_its_secret(templates: Templates) -> None:
     """The password is known to those that connect; the session key to those that the API calls."""
     readers: dict[str, set[str]] = {"<DatabaseSecret": set(), "<AuthSecret": set()}
@@ -151,7 +162,7 @@ def test_only_the_dispatcher_starts_executions(templates: Templates) -> None:
     assert starters == {"dispatch_job"}
 
 
-def test_the_state_machine_reads_the_plans_alone(templates: Templates) -> None:
+def test_the_state_machine_reads_the_chunk_lists_alone(templates: Templates) -> None:
     """It needs the list of chunks; the files themselves are the functions' business."""
     role = templates.only("AWS::StepFunctions::StateMachine")["RoleArn"]["Fn::GetAtt"][0]
     read = {

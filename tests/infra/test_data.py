@@ -58,9 +58,10 @@ def test_each_prefix_expires(templates: Templates) -> None:
         for rule in templates.bucket_of_files()[1]["LifecycleConfiguration"]["Rules"]
         if "Prefix" in rule
     }
-    assert rules.keys() == {"incoming/", "quarantine/", "work/", "refused/", "reports/"}
+    assert rules.keys() == {"incoming/", "quarantine/", "work/", "refused/", "reports/", "plans/"}
     assert all(rule["NoncurrentVersionExpiration"] for rule in rules.values())
     assert rules["refused/"]["ExpirationInDays"] == 90
+    assert rules["plans/"]["ExpirationInDays"] == 90  # an upload's corrections are read by its plan
     assert rules["work/"]["ExpirationInDays"] < 90
 
 
