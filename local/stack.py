@@ -29,13 +29,14 @@ from local.lambda_host import HostStopping, LambdaHost, Platform
 from local.postgres import Address, EmbeddedPostgres, ensure_database
 from local.resources import World, create
 from local.resources.custom import provider_functions
-from local.resources.http_api import http_api
+from local.resources.http_api import http_api, socket_api
 from local.scanner import scanner_settings
 from local.scheduler import Scheduler
 from local.sessions import PEOPLE, make_token
 from local.stack_file import STATE_FOLDER, StackLock, remove_description, write_description
 from local.synth import CACHE, ROOT, synthesized_stacks
 from local.template import Deployment, StackTemplate
+from local.websocket_gateway import WebSocketGateway
 from shared.settings import Settings
 
 ACCOUNT = "123456789012"
@@ -136,6 +137,7 @@ class LocalStack:
             stacks = synthesis.result()
         platform = Platform(self._options.region, ACCOUNT, aws.endpoint, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
         host = self._start_host(replace(platform, endpoint_url=self._options.functions_endpoint or aws.endpoint))
+        sockets = self._start_websocket_gateway(host)
         client = AwsClients(platform)
         world = World(
             platform=platform,
@@ -145,10 +147,12 @@ class LocalStack:
             functions=read_functions(),
             overrides=self._options.overrides or {},
             assembly=CACHE,
+            socket_address=sockets.address,
             keys=self._keys if self._options.enforce_roles else None,
             providers=provider_functions(stacks),
         )
         outputs = self._deploy(stacks, world)
+        sockets.serve(socket_api(world))
         self._running.callback(self._finish_imports, client, outputs["StateMachineArn"])
         self._start_scheduler(world)
         gateway = self._start_gateway(world)
@@ -238,6 +242,13 @@ class LocalStack:
         scheduler = Scheduler(world.schedules, fire)
         scheduler.start()
         self._running.callback(scheduler.stop)
+
+    def _start_websocket_gateway(self, host: LambdaHost) -> WebSocketGateway:
+        """Before anything is deployed: functions are told its address."""
+        gateway = WebSocketGateway(host.invoke, self._keys, access_log=self._folder / "logs" / "websocket-gateway.log")
+        self._running.callback(gateway.stop)
+        gateway.start()
+        return gateway
 
     def _start_gateway(self, world: World) -> Gateway:
         log = self._folder / "logs" / "gateway.log"
