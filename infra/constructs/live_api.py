@@ -68,9 +68,10 @@ class LiveApi(Construct):
         )
         for name, spec in manifest.items():
             self._add_routes(name, spec)
-        stage = self._add_stage(log_retention)
+        self._add_stage(log_retention)
         for name in _TOLD:
-            functions[name].add_environment("LIVE_URL", stage.url)
+            # `wss://…` of AWS, where the stage's own `url` would be put together here.
+            functions[name].add_environment("LIVE_URL", f"{self._api.api_endpoint}/{_STAGE}")
         self._let_push()
         self._feed(uploads)
 
@@ -79,7 +80,7 @@ class LiveApi(Construct):
             integration = integrations.WebSocketLambdaIntegration(f"{name}-integration", self._functions[name])
             self._api.add_route(route, integration=integration, return_response=route in _ANSWERED)
 
-    def _add_stage(self, log_retention: logs.RetentionDays) -> apigateway.WebSocketStage:
+    def _add_stage(self, log_retention: logs.RetentionDays) -> None:
         log_group = logs.LogGroup(self, "AccessLogs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
         stage = apigateway.WebSocketStage(
             self,
@@ -91,7 +92,6 @@ class LiveApi(Construct):
             access_log_settings=AccessLog(log_group, _ACCESS_LOG),
         )
         stage.node.add_dependency(self._log_account())
-        return stage
 
     def _log_account(self) -> apigateway_v1.CfnAccount:
         """A setting of the account and region: without it API Gateway refuses a WebSocket API with an access log."""

@@ -6,8 +6,8 @@ of the writes, up to BatchSize at once, for which it waits up to MaximumBatching
 a filter of FilterCriteria, and tries a batch that fails again until it succeeds or MaximumRetryAttempts (none given,
 or -1: for ever) is used up.
 
-Not closed: BisectBatchOnFunctionError, partial batch answers, destinations, and records that are older than the
-mapping (StartingPosition is always LATEST).
+Not closed: ParallelizationFactor (a mapping has one poller), BisectBatchOnFunctionError, partial batch answers,
+destinations, and records that are older than the mapping (StartingPosition is always LATEST).
 """
 
 from __future__ import annotations
