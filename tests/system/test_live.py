@@ -274,16 +274,6 @@ def test_what_clients_send_is_ignored_but_for_pings(invited: Callable[..., str])
     assert connected(invited("live-quiet"), talk) == [{"type": "pong"}]
 
 
-def test_tickets_have_a_limit(stack: dict[str, Any], token: Callable[..., str]) -> None:
-    """A user's, with the time after which there are more."""
-    session = token("live-many", user="restless")
-    answers = [ask(stack, session) for _ in range(121)]
-    assert [answer.status_code for answer in answers[:120]] == [201] * 120
-    assert (answers[120].status_code, answers[120].json()["error"]) == (429, "rate_limited")
-    assert int(answers[120].headers["Retry-After"]) > 0
-    assert ask(stack, token("live-many", user="another")).status_code == 201
-
-
 def test_a_ticket_is_in_no_log(stack: dict[str, Any], invited: Callable[..., str]) -> None:
     """Neither one that was taken nor one that was refused, in the logs of functions and gateways."""
     url = invited("live-ag")
