@@ -27,6 +27,7 @@ TARGET = ROOT / "docs" / "openapi.json"
 _UPLOADS = "/api/import/manufacturing-data"
 _PROFILES = "/api/import/profiles"
 _KEYS = "/api/import/api-keys"
+_LIVE = "/api/import/live"
 
 Schema = dict[str, Any]
 
@@ -138,6 +139,14 @@ def _reading() -> dict[str, Schema]:
             "responses": {
                 "200": _answer("With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads")]})
             },
+        },
+        f"POST {_LIVE}": {
+            "operationId": "openLive",
+            "summary": "An address for a WebSocket over which the tenant's uploads are told as they change",
+            "description": "Good for one connection, until it expires. A message has `type` upload, and `upload` and "
+            "`progress` as getUploads answers them for one upload; `truncated` in an upload says that what may be long "
+            "was left out. A message of `type` ping is answered with one of `type` pong.",
+            "responses": {"201": _answer("Where to connect.", _ref("Download"))},
         },
         f"GET {_UPLOADS}/template": {
             "operationId": "getTemplate",

@@ -98,6 +98,20 @@ def items(aws: Callable[[str], Any], table: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.parametrize("session", [{}, {"lifetime": -60}])
+def test_without_a_session_there_is_no_ticket(
+    stack: dict[str, Any], token: Callable[..., str], session: dict[str, int]
+) -> None:
+    """Nor for another page with the browser's cookie."""
+    ended = {"Authorization": f"Bearer {token(**session)}"} if session else {}
+    refused = httpx.post(stack["apiUrl"] + LIVE, headers=ended, trust_env=False)
+    assert refused.status_code == 401
+    assert set(refused.json()) == {"error", "message", "supportId", "details"}
+    cookie = {"Cookie": f"authjs.session-token={token()}", "Origin": "https://other.example"}
+    answer = httpx.post(stack["apiUrl"] + LIVE, headers=cookie, trust_env=False)
+    assert (answer.status_code, answer.json()["error"]) == (403, "origin_refused")
+
+
 def test_an_upload_is_seen_moving_to_its_end(new_person: New, invited: Callable[..., str]) -> None:
     """With its counts, each message as the status route answers; a viewer is told as well."""
     person = new_person(tenant="live-ag")
