@@ -33,7 +33,7 @@ from local.page_config import write_config
 from local.postgres import Address, EmbeddedPostgres, ensure_database
 from local.resources import World, create
 from local.resources.custom import provider_functions
-from local.resources.http_api import http_api
+from local.resources.http_api import http_api, socket_api
 from local.resources.page import the_distribution
 from local.scanner import scanner_settings
 from local.scheduler import Scheduler
@@ -41,6 +41,7 @@ from local.sessions import PEOPLE, make_token
 from local.stack_file import STATE_FOLDER, StackLock, remove_description, write_description
 from local.synth import CACHE, ROOT, synthesized_stacks
 from local.template import Created, Deployment, Resource, StackTemplate
+from local.websocket_gateway import WebSocketGateway
 from shared.settings import Settings
 
 ACCOUNT = "123456789012"
@@ -148,6 +149,7 @@ class LocalStack:
         # Bound now, because the templates name the page; it is served when all that it needs is there.
         listener = self._running.enter_context(listen(self._options.page_port))
         hosts = _hosts(listener, from_functions)
+        sockets = self._start_websocket_gateway(host)
         client = AwsClients(platform)
         world = World(
             platform=platform,
@@ -157,10 +159,12 @@ class LocalStack:
             functions=read_functions(),
             overrides=self._options.overrides or {},
             assembly=CACHE,
+            socket_address=sockets.address,
             keys=self._keys if self._options.enforce_roles else None,
             providers=provider_functions(stacks),
         )
         outputs = self._deploy(stacks, world, hosts)
+        sockets.serve(socket_api(world))
         self._running.callback(self._finish_imports, client, outputs["StateMachineArn"])
         self._start_scheduler(world)
         gateway = self._start_gateway(world, hosts)
@@ -255,6 +259,13 @@ class LocalStack:
         scheduler = Scheduler(world.schedules, fire)
         scheduler.start()
         self._running.callback(scheduler.stop)
+
+    def _start_websocket_gateway(self, host: LambdaHost) -> WebSocketGateway:
+        """Before anything is deployed: functions are told its address."""
+        gateway = WebSocketGateway(host.invoke, self._keys, access_log=self._folder / "logs" / "websocket-gateway.log")
+        self._running.callback(gateway.stop)
+        gateway.start()
+        return gateway
 
     def _start_gateway(self, world: World, hosts: Hosts) -> Gateway:
         log, api = self._folder / "logs" / "gateway.log", http_api(world)

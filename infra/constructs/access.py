@@ -13,7 +13,13 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from infra.configuration import Configuration
 from infra.constructs.database import PORT
 from infra.constructs.functions import Access
-from infra.constructs.tables import API_KEYS_BY_TENANT, JOBS_BY_QUEUE, UPLOADS_BY_CREATION, UPLOADS_BY_STATE
+from infra.constructs.tables import (
+    API_KEYS_BY_TENANT,
+    CONNECTIONS_BY_TENANT,
+    JOBS_BY_QUEUE,
+    UPLOADS_BY_CREATION,
+    UPLOADS_BY_STATE,
+)
 from infra.stacks.data import DataStack
 
 _READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
@@ -32,6 +38,7 @@ def function_access(data: DataStack, configuration: Configuration) -> dict[str, 
     return {
         **_sending_access(data, told, identifying),
         **_reading_access(data, told, identifying),
+        **_live_access(data, told, identifying),
         **_scan_access(data, told),
         **_import_access(data, told),
     }
@@ -119,6 +126,35 @@ def _reading_access(data: DataStack, told: _Environment, identifying: _Identifyi
                 objects.may(_WRITE, "reports"),
                 objects.may_list("refused", "reports"),
                 *identifying,
+            ],
+        ),
+    }
+
+
+def _live_access(data: DataStack, told: _Environment, identifying: _Identifying) -> dict[str, Access]:
+    """The functions that tell pages what changes, without what `LiveApi` lets them do with its connections."""
+    tables, objects = data.tables, _Objects(data.bucket)
+    return {
+        "open_live": Access(
+            told.of("LIVE_TICKETS_TABLE", "RATE_LIMITS_TABLE", *_session_settings(told)),
+            [_items(tables.live_tickets, "PutItem"), _items(tables.rate_limits, "UpdateItem"), *identifying],
+        ),
+        "connect_live": Access(
+            told.of("LIVE_TICKETS_TABLE", "LIVE_CONNECTIONS_TABLE"),
+            [_items(tables.live_tickets, "DeleteItem"), _items(tables.live_connections, "PutItem")],
+        ),
+        "disconnect_live": Access(told.of("LIVE_CONNECTIONS_TABLE"), [_items(tables.live_connections, "DeleteItem")]),
+        "answer_live": Access(),
+        "push_changes": Access(
+            told.of("UPLOADS_TABLE", "BUCKET", "LIVE_CONNECTIONS_TABLE", "API_KEYS_TABLE"),
+            [
+                _items(tables.uploads, "GetItem"),
+                _query(tables.live_connections, CONNECTIONS_BY_TENANT),
+                _items(tables.live_connections, "DeleteItem"),
+                _items(tables.api_keys, "GetItem"),
+                # What is wrong with the first refused rows is told with an upload that has ended.
+                objects.may(["s3:GetObject"], "refused"),
+                objects.may_list("refused"),
             ],
         ),
     }
@@ -280,6 +316,8 @@ def _environment(data: DataStack, configuration: Configuration) -> _Environment:
             "AUDIT_TABLE": data.tables.audit.table_name,
             "PROFILES_TABLE": data.tables.profiles.table_name,
             "API_KEYS_TABLE": data.tables.api_keys.table_name,
+            "LIVE_TICKETS_TABLE": data.tables.live_tickets.table_name,
+            "LIVE_CONNECTIONS_TABLE": data.tables.live_connections.table_name,
             "VERDICTS_TABLE": data.tables.verdicts.table_name,
             "AUTH_SECRET_ARN": data.auth_secret.secret_arn,
             "DATABASE_HOST": data.database.proxy.endpoint,

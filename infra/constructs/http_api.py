@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
-import jsii
 from aws_cdk import Duration, RemovalPolicy
-from aws_cdk import aws_apigateway as apigateway_v1
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.constructs.access_log import AccessLog
 from infra.constructs.functions import Functions
 from infra.manifest import FunctionSpec
 
@@ -61,7 +59,7 @@ class Api(Construct):
             stage_name="$default",
             auto_deploy=True,
             throttle=apigateway.ThrottleSettings(rate_limit=100, burst_limit=200),
-            access_log_settings=_AccessLog(log_group),
+            access_log_settings=AccessLog(log_group, _ACCESS_LOG),
         )
         self.url = stage.url
         for name, spec in manifest.items():
@@ -106,21 +104,3 @@ def _cors(
 def _methods(manifest: Mapping[str, FunctionSpec]) -> list[str]:
     """The HTTP methods that the routes use."""
     return sorted({route.split(" ")[0] for spec in manifest.values() for route in spec.routes})
-
-
-@jsii.implements(apigateway.IAccessLogSettings)
-class _AccessLog:
-    """One line of JSON a request."""
-
-    def __init__(self, log_group: logs.ILogGroup) -> None:
-        self._destination = apigateway.LogGroupLogDestination(log_group)
-
-    @property
-    def destination(self) -> apigateway.IAccessLogDestination:
-        """Where the lines go."""
-        return self._destination
-
-    @property
-    def format(self) -> apigateway_v1.AccessLogFormat:
-        """What a line holds."""
-        return apigateway_v1.AccessLogFormat.custom(json.dumps(_ACCESS_LOG))

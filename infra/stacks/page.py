@@ -35,7 +35,11 @@ class PageStack(Stack):
             configuration=configuration,
             files=files,
             api=pipeline.api.http_api,
-            connect_to=[*self._bucket_addresses(data.bucket), *_issuer_origins(configuration)],
+            connect_to=[
+                *self._bucket_addresses(data.bucket),
+                pipeline.live.origin,
+                *_issuer_origins(configuration),
+            ],
         )
         CfnOutput(self, "PageUrl", value=page.url, description="The upload page")
 

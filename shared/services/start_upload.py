@@ -192,14 +192,15 @@ def _count(identity: Identity, limiter: RateLimiter, settings: Settings) -> Allo
     most = settings.api_key_upload_rate_limit if identity.key_id else settings.upload_rate_limit
     allowance = limiter.take(user, most, _HOUR)
     if not allowance.admitted:
-        raise _limited(f"You have started {allowance.limit:,} uploads this hour", allowance)
+        raise rate_limited(f"You have started {allowance.limit:,} uploads this hour", allowance)
     of_all = limiter.take(tenant, settings.tenant_upload_rate_limit, _HOUR)
     if not of_all.admitted:
-        raise _limited(f"Together you have started {of_all.limit:,} uploads this hour", of_all)
+        raise rate_limited(f"Together you have started {of_all.limit:,} uploads this hour", of_all)
     return allowance
 
 
-def _limited(told: str, allowance: Allowance) -> RequestRefused:
+def rate_limited(told: str, allowance: Allowance) -> RequestRefused:
+    """The refusal of what was asked for too often; `told` says what, up to the limit."""
     return RequestRefused(
         f"{told}, which is the limit. Try again in {-(-allowance.resets_in // 60)} minutes.",
         status=429,

@@ -69,7 +69,21 @@ def opened(
     names: ClaimNames = CLAIM_NAMES,
     **presented: Any,
 ) -> Identity:
-    """Who a bearer token or cookies prove."""
+    """Who a bearer token or cookies prove, whenever it ends."""
+    return proven(token, cookies=cookies, secrets=secrets, names=names, **presented).model_copy(
+        update={"valid_until": None}
+    )
+
+
+def proven(
+    token: str,
+    *,
+    cookies: tuple[str, ...] = (),
+    secrets: str = SECRET,
+    names: ClaimNames = CLAIM_NAMES,
+    **presented: Any,
+) -> Identity:
+    """The same, with its end."""
     sessions = NextAuthSessions(lambda: secrets, page_origins=[PAGE, OTHER_APP], names=names)
     given = {"method": "GET", "authorization": f"Bearer {token}" if token else None, "cookies": cookies} | presented
     return sessions.identify(Presented(**given), made_at())
@@ -322,6 +336,13 @@ def test_the_header_is_exactly_the_versions(header: dict[str, Any]) -> None:
 def test_the_key_is_never_in_the_token(key_part: str) -> None:
     """A token encrypted with `dir` has no key part."""
     assert refusal(forged(key_part=key_part)) == INVALID
+
+
+def test_it_is_known_when_a_session_ends() -> None:
+    """What is opened with it ends then, too; a time that no calendar has is the end of all."""
+    ends = int(NOW.timestamp()) + 86_400
+    assert proven(forged({"exp": ends})).valid_until == datetime.fromtimestamp(ends, UTC)
+    assert proven(forged({"exp": 2**62})).valid_until == datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("secret", ["", "a guess", SECRET + " ", OLD_SECRET])

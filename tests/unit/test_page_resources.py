@@ -25,7 +25,7 @@ TO_API = {"TargetOriginId": "api", "PathPattern": "/api/*", "AllowedMethods": ["
 def new_world(assembly: Path = Path()) -> World:
     """A world without anything that runs."""
     nothing = cast("Any", None)
-    return World(nothing, nothing, nothing, nothing, functions={}, overrides={}, assembly=assembly)
+    return World(nothing, nothing, nothing, nothing, socket_address="", functions={}, overrides={}, assembly=assembly)
 
 
 def distribution(world: World, *behaviours: dict[str, Any], **config: Any) -> None:

@@ -106,7 +106,7 @@ export function createClient(options: ClientOptions) {
 
     /** Where the tenant's uploads are told as they change; the address is good for one connection. */
     async openLive(): Promise<{ url: string; expiresAt: string }> {
-      return given((await api.POST("/api/import/live" as never)).data);
+      return given((await api.POST("/api/import/live")).data);
     },
 
     /** Announce a file. Repeated with the same key, the first answer comes again, with a fresh signature. */
