@@ -17,7 +17,7 @@ PAGE = """<!doctype html><html lang="en"><title>An app</title>
 <linefeed-upload api="{api}" work-unit="hall-3" priority="high"></linefeed-upload>
 <script type="module">
 document.querySelector("linefeed-upload").token = () => "{token}";
-await import("{page}embed/linefeed-upload.js");
+await import("{page}/embed/linefeed-upload.js");
 </script></html>"""
 CLIENT = """async ([address, api, token, uploadId]) => {
     const { createClient } = await import(address);
@@ -32,7 +32,8 @@ def test_it_sends_and_tells_its_page(
 ) -> None:
     """What the app has chosen is not asked for; its events tell of the upload; the client reads what came of it."""
     session = token()
-    context = browser.new_context(locale="en-GB")
+    # The app's page is not on this machine to Chromium, since it comes from the test; a real one asks nothing.
+    context = browser.new_context(locale="en-GB", permissions=["local-network-access"])
     page = context.new_page()
     document = PAGE.format(page=stack["pageUrl"], api=stack["apiUrl"], token=session)
     page.route(f"{APP}*", lambda route: route.fulfill(body=document, content_type="text/html"))
@@ -55,6 +56,6 @@ def test_it_sends_and_tells_its_page(
     assert events[-1] == ["ended", "completed"]
     assert all(name != "error" for name, _ in events)
     upload_id = page.evaluate("JSON.parse(Object.values(sessionStorage)[0])[0]")
-    client = f"{stack['pageUrl']}embed/linefeed-client.js"
+    client = f"{stack['pageUrl']}/embed/linefeed-client.js"
     assert page.evaluate(CLIENT, [client, stack["apiUrl"], session, upload_id]) == ["completed", 6]
     context.close()

@@ -1,4 +1,4 @@
-import { ApiError, type LinefeedClient, type OneUpload } from "./client";
+import type { LinefeedClient, OneUpload } from "./client";
 
 type Listener = (change: OneUpload) => void;
 
@@ -16,13 +16,12 @@ const LONGEST_RETRY_MILLIS = 60_000;
  */
 export class LiveUploads {
   private readonly listeners = new Map<string, Set<Listener>>();
-  private readonly everybody = new Set<Listener>();
   private socket: WebSocket | null = null;
   private connecting = false;
   private retryMillis = FIRST_RETRY_MILLIS;
+  /** When the next attempt to connect may be made. */
+  private notBefore = 0;
   private timer: number | undefined;
-  private ping: number | undefined;
-  private unsupported = false;
 
   constructor(private readonly client: LinefeedClient) {
     document.addEventListener("visibilitychange", () => this.settle());
@@ -42,16 +41,6 @@ export class LiveUploads {
     };
   }
 
-  /** Be told of every upload of the tenant that a message comes for. */
-  followAll(listener: Listener): () => void {
-    this.everybody.add(listener);
-    this.settle();
-    return () => {
-      this.everybody.delete(listener);
-      this.settle();
-    };
-  }
-
   /** Ask for an upload now, because something was just done to it. */
   async refresh(uploadId: string): Promise<void> {
     await this.ask(uploadId);
@@ -59,12 +48,11 @@ export class LiveUploads {
 
   close(): void {
     this.listeners.clear();
-    this.everybody.clear();
     this.settle();
   }
 
   private get wanted(): boolean {
-    return (this.listeners.size > 0 || this.everybody.size > 0) && !document.hidden;
+    return this.listeners.size > 0 && !document.hidden;
   }
 
   private settle(): void {
@@ -74,7 +62,8 @@ export class LiveUploads {
       return;
     }
     void this.connect();
-    this.timer = setTimeout(() => void this.poll(), this.socket ? SLOW_POLL_MILLIS : POLL_MILLIS);
+    const open = this.socket?.readyState === WebSocket.OPEN;
+    this.timer = setTimeout(() => void this.poll(), open ? SLOW_POLL_MILLIS : POLL_MILLIS);
   }
 
   private async poll(): Promise<void> {
@@ -92,44 +81,46 @@ export class LiveUploads {
 
   private tell(change: OneUpload): void {
     for (const listener of this.listeners.get(change.upload.uploadId) ?? []) listener(change);
-    for (const listener of this.everybody) listener(change);
   }
 
+  /** Each attempt costs a ticket, of which there are so many an hour: the next one comes no sooner than it may. */
   private async connect(): Promise<void> {
-    if (this.socket || this.connecting || this.unsupported) return;
+    if (this.connecting || this.socket || performance.now() < this.notBefore) return;
     this.connecting = true;
+    this.notBefore = performance.now() + this.retryMillis;
+    this.retryMillis = Math.min(2 * this.retryMillis, LONGEST_RETRY_MILLIS);
     try {
       const { url } = await this.client.openLive();
-      this.open(new WebSocket(url));
-    } catch (error) {
-      if (error instanceof ApiError && (error.status === 404 || error.status === 501)) this.unsupported = true;
-      else this.later();
+      if (this.wanted) this.open(new WebSocket(url));
+    } catch {
+      // It is asked for instead.
     } finally {
       this.connecting = false;
     }
   }
 
   private open(socket: WebSocket): void {
+    let ping: number | undefined;
+    this.socket = socket;
     socket.addEventListener("open", () => {
-      this.socket = socket;
       this.retryMillis = FIRST_RETRY_MILLIS;
-      this.ping = setInterval(() => socket.send(JSON.stringify({ type: "ping" })), PING_MILLIS);
+      ping = setInterval(() => socket.send(JSON.stringify({ type: "ping" })), PING_MILLIS);
       void this.poll(); // what changed between the last answer and the first message
     });
-    socket.addEventListener("message", (event: MessageEvent<string>) => {
-      const message = JSON.parse(event.data) as { type: string } & OneUpload;
-      if (message.type === "upload") this.tell(message);
-    });
+    socket.addEventListener("message", (event: MessageEvent<string>) => this.hear(JSON.parse(event.data) as Message));
     socket.addEventListener("close", () => {
-      clearInterval(this.ping);
+      clearInterval(ping);
       this.socket = null;
-      this.later();
+      this.settle();
     });
   }
 
-  private later(): void {
-    if (!this.wanted) return;
-    setTimeout(() => this.settle(), this.retryMillis);
-    this.retryMillis = Math.min(2 * this.retryMillis, LONGEST_RETRY_MILLIS);
+  /** A message that would be too long comes without a part of the upload, which is asked for then. */
+  private hear(message: Message): void {
+    if (message.type !== "upload" || !this.listeners.has(message.upload.uploadId)) return;
+    if (message.upload.truncated) void this.ask(message.upload.uploadId);
+    else this.tell(message);
   }
 }
+
+type Message = OneUpload & { type: string; upload: { truncated?: boolean } };

@@ -8,24 +8,26 @@ export function Decisions({ one }: TabProps) {
   if (decisions.length === 0 && Object.keys(columns).length === 0) return <Empty title={t("decisions.none")} />;
   return (
     <>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t("decisions.subject")}</th>
-            <th scope="col">{t("decisions.choice")}</th>
-            <th scope="col">{t("decisions.evidence")}</th>
-          </tr>
-        </thead>
-        <tbody lang="en">
-          {decisions.map((decision, index) => (
-            <tr key={index}>
-              <th scope="row">{decision.subject}</th>
-              <td>{decision.choice}</td>
-              <td>{decision.evidence}</td>
+      <div class="scroll" tabIndex={0} role="region" aria-label={t("tab.decisions")}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{t("decisions.subject")}</th>
+              <th scope="col">{t("decisions.choice")}</th>
+              <th scope="col">{t("decisions.evidence")}</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody lang="en">
+            {decisions.map((decision, index) => (
+              <tr key={index}>
+                <th scope="row">{decision.subject}</th>
+                <td>{decision.choice}</td>
+                <td>{decision.evidence}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
       <h2>{t("decisions.columns")}</h2>
       <ul class="columns">
         {Object.entries(columns).map(([column, field]) => (
