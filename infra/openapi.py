@@ -33,6 +33,7 @@ _UPLOADS = "/api/import/manufacturing-data"
 _PROFILES = "/api/import/profiles"
 _KEYS = "/api/import/api-keys"
 _SESSION = "/api/import/session"
+_LIVE = "/api/import/live"
 
 Schema = dict[str, Any]
 
@@ -157,6 +158,14 @@ def _reading() -> dict[str, Schema]:
                     "With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads", _ref("Upload"))]}
                 )
             },
+        },
+        f"POST {_LIVE}": {
+            "operationId": "openLive",
+            "summary": "An address for a WebSocket over which the tenant's uploads are told as they change",
+            "description": "Good for one connection, until it expires. A message has `type` upload, and `upload` and "
+            "`progress` as getUploads answers them for one upload; `truncated` in an upload says that what may be long "
+            "was left out. A message of `type` ping is answered with one of `type` pong.",
+            "responses": {"201": _answer("Where to connect.", _ref("Download"))},
         },
         f"GET {_UPLOADS}/template": {
             "operationId": "getTemplate",

@@ -33,10 +33,8 @@ def get_uploads() -> Response[str]:
     upload_id = app.current_event.get_query_string_value("uploadId")
     if upload_id:
         upload = read_status.find_upload(identity, upload_id, uploads)
-        progress = read_status.show_progress(upload, uploads, wiring.clock())
-        shown = read_status.show_upload(upload) | read_status.show_corrections(upload, uploads)
-        shown["errors"] = read_status.sample_of_errors(upload, wiring.objects())
-        return answer(HTTPStatus.OK, {"upload": shown, "progress": progress})
+        status = read_status.show_status(upload, uploads=uploads, objects=wiring.objects(), now=wiring.clock())
+        return answer(HTTPStatus.OK, status)
     wanted = read_filter(app.current_event.query_string_parameters)
     page = uploads.history(identity.tenant_id, _limit(), _cursor(), wanted)
     listed = [read_status.show_upload(upload) for upload in page.items]

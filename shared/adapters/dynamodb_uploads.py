@@ -27,7 +27,9 @@ from shared.services.ports import Page
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_UPLOAD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_UPLOAD_ID = re.compile(rf"{_ID}\Z")
+_CHANGED_ID = re.compile(rf"(progress#)?(?P<id>{_ID})(#\d+)?")
 _OF_AN_ATTEMPT = (
     "totals",
     "failure",
@@ -48,6 +50,13 @@ _MOST_READS = 4
 """In looking for the uploads of a page."""
 
 _COUNTERS = ("records", "imported", "duplicates", "refused", "warnings")
+
+
+def changed_uploads(event: dict[str, Any]) -> set[tuple[str, str]]:
+    """Tenant and id of the uploads that an event of the table's stream shows to have changed, or their counters."""
+    keys = (from_item(record["dynamodb"]["Keys"]) for record in event["Records"])
+    found = ((key["tenantId"], _CHANGED_ID.fullmatch(key["uploadId"])) for key in keys)
+    return {(tenant_id, match["id"]) for tenant_id, match in found if match}
 
 
 class DynamoUploads:
@@ -226,7 +235,8 @@ class DynamoUploads:
     def progress(self, upload: Upload) -> Totals:
         """What has been counted so far."""
         with translated("The status table"):
-            item = self._client.get_item(TableName=self._table, Key=self._progress_key(upload)).get("Item", {})
+            key = self._progress_key(upload)
+            item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
         counted = from_item({name: item[name] for name in _COUNTERS if name in item})
         return Totals.model_validate(counted)
 

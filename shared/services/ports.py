@@ -16,7 +16,9 @@ from shared.domain.api_key import ApiKey
 from shared.domain.audit import AuditEvent
 from shared.domain.fair_queue import Round
 from shared.domain.history import ALL_UPLOADS, UploadFilter
+from shared.domain.identity import Identity
 from shared.domain.job import Job
+from shared.domain.live import Connection
 from shared.domain.profile import Profile
 from shared.domain.upload import SourceObject, Totals, Undone, Upload, UploadState
 from shared.domain.verdict import ObjectVerdict, Verdict
@@ -163,6 +165,39 @@ class ApiKeys(Protocol):
 
     def revoke(self, tenant_id: str, key_id: str, now: datetime) -> bool:
         """End a key of the tenant, once; False when it has none of this id."""
+
+
+class LiveTickets(Protocol):
+    """What opens a connection."""
+
+    def add(self, digest: str, identity: Identity, good_until: datetime) -> None:
+        """Keep a new ticket's digest, and whom it was given to."""
+
+    def take(self, digest: str, now: datetime) -> Identity | None:
+        """Whom it was given to, once; None for a ticket that was never given, was taken before, or is too old."""
+
+
+class LiveConnections(Protocol):
+    """Who is connected."""
+
+    def add(self, connection: Connection) -> None:
+        """Record a connection."""
+
+    def all(self, tenant_id: str) -> list[Connection]:
+        """The tenant's connections, also some that have ended."""
+
+    def remove(self, connection_id: str) -> None:
+        """Forget a connection; harmless when repeated."""
+
+
+class Sockets(Protocol):
+    """The connections themselves."""
+
+    def send(self, connection_id: str, message: bytes) -> bool:
+        """Send a message of up to 128 KB; False when there is no such connection any more, or not yet."""
+
+    def close(self, connection_id: str) -> None:
+        """End a connection; harmless when repeated."""
 
 
 class AuditLog(Protocol):

@@ -101,6 +101,16 @@ def show_corrections(upload: Upload, uploads: Uploads) -> dict[str, Any]:
     }
 
 
+def show_status(upload: Upload, *, uploads: Uploads, objects: Objects, now: datetime) -> dict[str, Any]:
+    """An upload with its first errors, and how far it is: what the status route answers and live connections tell."""
+    return {
+        "upload": show_upload(upload)
+        | show_corrections(upload, uploads)
+        | {"errors": sample_of_errors(upload, objects)},
+        "progress": show_progress(upload, uploads, now),
+    }
+
+
 def _message(upload: Upload) -> str:
     if upload.state is UploadState.UNDOING:
         return _MESSAGES[upload.state]

@@ -31,7 +31,7 @@ from shared.services.start_correction import (
 from shared.settings import Settings
 
 _HOUR = 3600
-_NAMES = {
+FILE_ENDINGS = {
     "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"),
     "json": (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz"),
     "excel": (".xlsx", ".xls", ".xlsb", ".ods"),
@@ -158,7 +158,7 @@ def start_upload(
 
 
 def _check_file(request: StartUpload, settings: Settings) -> None:
-    names = _NAMES[request.import_type]
+    names = FILE_ENDINGS[request.import_type]
     mime_type = request.mime_type.partition(";")[0].strip().lower()
     if request.file_name.lower().endswith(_MACRO_NAMES):
         raise RequestRefused(
@@ -192,14 +192,15 @@ def _count(identity: Identity, limiter: RateLimiter, settings: Settings) -> Allo
     most = settings.api_key_upload_rate_limit if identity.key_id else settings.upload_rate_limit
     allowance = limiter.take(user, most, _HOUR)
     if not allowance.admitted:
-        raise _limited(f"You have started {allowance.limit:,} uploads this hour", allowance)
+        raise rate_limited(f"You have started {allowance.limit:,} uploads this hour", allowance)
     of_all = limiter.take(tenant, settings.tenant_upload_rate_limit, _HOUR)
     if not of_all.admitted:
-        raise _limited(f"Together you have started {of_all.limit:,} uploads this hour", of_all)
+        raise rate_limited(f"Together you have started {of_all.limit:,} uploads this hour", of_all)
     return allowance
 
 
-def _limited(told: str, allowance: Allowance) -> RequestRefused:
+def rate_limited(told: str, allowance: Allowance) -> RequestRefused:
+    """The refusal of what was asked for too often; `told` says what, up to the limit."""
     return RequestRefused(
         f"{told}, which is the limit. Try again in {-(-allowance.resets_in // 60)} minutes.",
         status=429,

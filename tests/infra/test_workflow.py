@@ -162,9 +162,8 @@ def test_new_objects_are_scanned(templates: Templates) -> None:
 
 def test_the_queue_wakes_the_dispatcher(templates: Templates) -> None:
     """Each change of a job does, from the first one on, and a schedule in case one was lost."""
-    mapping = templates.only("AWS::Lambda::EventSourceMapping")
+    mapping = templates.stream_reader("Jobs")
     assert templates.module_of(mapping["FunctionName"]) == "dispatch_job"
-    assert templates.text(mapping["EventSourceArn"]).startswith("<TablesJobs")
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     [sweep] = [rule for rule in templates.of_type("AWS::Events::Rule").values() if "ScheduleExpression" in rule]
     assert sweep["ScheduleExpression"] == "rate(1 minute)"
@@ -173,19 +172,15 @@ def test_the_queue_wakes_the_dispatcher(templates: Templates) -> None:
 
 def test_the_api_has_the_manifests_routes(templates: Templates, manifest: dict[str, FunctionSpec]) -> None:
     """Every route leads to the function that answers it, in payload format 2.0."""
-    integrations = templates.of_type("AWS::ApiGatewayV2::Integration")
-    routes = {}
-    for route in templates.of_type("AWS::ApiGatewayV2::Route").values():
-        integration = integrations[templates.text(route["Target"]).removeprefix("integrations/<").removesuffix(">")]
-        assert integration["PayloadFormatVersion"] == "2.0"
-        routes[route["RouteKey"]] = templates.module_of(integration["IntegrationUri"])
-    assert routes == {route: name for name, spec in manifest.items() for route in spec.routes}
+    integrations = templates.of_api("AWS::ApiGatewayV2::Integration").values()
+    assert {integration["PayloadFormatVersion"] for integration in integrations} == {"2.0"}
+    assert templates.routes() == {route: name for name, spec in manifest.items() for route in spec.routes}
 
 
 def test_the_api_logs_each_request(templates: Templates) -> None:
     """With the route and the status, as JSON."""
-    settings = templates.only("AWS::ApiGatewayV2::Stage")["AccessLogSettings"]
-    assert {"route", "status"} <= json.loads(settings["Format"]).keys()
+    [stage] = templates.of_api("AWS::ApiGatewayV2::Stage").values()
+    assert {"route", "status"} <= json.loads(stage["AccessLogSettings"]["Format"]).keys()
 
 
 def test_migrations_run_before_anything_can_import(templates: Templates) -> None:

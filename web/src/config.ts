@@ -1,11 +1,15 @@
-/** What the deployment tells the page; `config.json` lies beside it. */
-export interface Config {
-  auth: AuthConfig;
+/** What may be sent, as the deployment has it. */
+export interface Limits {
   /** Bytes; a larger file is refused before anything is sent. */
   maxFileSize: number;
   /** Endings of file names by the API's `importType`. */
   fileTypes: Record<ImportType, string[]>;
   retentionDays: number;
+}
+
+/** What the deployment tells the page; `config.json` lies beside it. */
+export interface Config extends Limits {
+  auth: AuthConfig;
 }
 
 export type ImportType = "csv" | "json" | "excel";

@@ -9,7 +9,7 @@
 import { render } from "preact";
 import { createClient, type LinefeedClient, type OneUpload } from "./api/client";
 import { LiveUploads } from "./api/live";
-import type { Config } from "./config";
+import type { Limits } from "./config";
 import { choose, LANGUAGES, type Language } from "./i18n/i18n";
 import parts from "./styles/parts.css?inline";
 import tokens from "./styles/tokens.css?inline";
@@ -29,7 +29,7 @@ STYLE.replaceSync(`${tokens}\n${parts}\n:host { display: block; color: var(--tex
 
 export class LinefeedUploadElement extends HTMLElement {
   static readonly observedAttributes = ["lang", "work-unit", "time-zone", "priority", "preview", "dry-run"];
-  token: Token = null;
+  private currentToken: Token = null;
   private readonly root = this.attachShadow({ mode: "open" });
   private parts: Omit<PanelProps, "fixed"> | null = null;
   /** Uploads that were started here, and of which the end has not been told. */
@@ -40,11 +40,29 @@ export class LinefeedUploadElement extends HTMLElement {
     this.root.adoptedStyleSheets = [STYLE];
   }
 
+  /** The session's token, or what returns it; asked for at each request. */
+  get token(): Token {
+    return this.currentToken;
+  }
+
+  set token(value: Token) {
+    this.currentToken = value;
+    if (this.isConnected && !this.parts) this.connectedCallback();
+  }
+
   connectedCallback(): void {
+    if (Object.hasOwn(this, "token")) return this.takeEarlyToken();
     this.begin().catch((error: unknown) => {
       this.tell("linefeed-error", { error });
       render(<ErrorNotice error={error} />, this.root);
     });
+  }
+
+  /** What was set before the browser knew this element lies over the accessor. */
+  private takeEarlyToken(): void {
+    const { token } = this;
+    Reflect.deleteProperty(this, "token");
+    this.token = token;
   }
 
   disconnectedCallback(): void {
@@ -59,17 +77,17 @@ export class LinefeedUploadElement extends HTMLElement {
   }
 
   private async begin(): Promise<void> {
-    const client = createClient({ baseUrl: this.getAttribute("api") ?? "", token: () => this.currentToken });
-    const [session, config] = await Promise.all([client.session(), loadConfig()]);
+    const client = createClient({ baseUrl: this.getAttribute("api") ?? "", token: () => this.givenToken });
+    const [session, limits] = await Promise.all([client.session(), loadLimits()]);
     const sent = new SentUploads(session.tenant, session.user);
-    const sender = new FileSender(`linefeed-${session.tenant}-${session.user}`, client, config, (uploadId) => {
+    const sender = new FileSender(`linefeed-${session.tenant}-${session.user}`, client, limits, (uploadId) => {
       sent.add(uploadId);
       this.underWay.add(uploadId);
       void client.upload(uploadId).then((one) => this.tell("linefeed-started", one));
     });
     this.parts = {
       client,
-      config,
+      limits,
       sender,
       sent,
       live: new LiveUploads(client),
@@ -84,8 +102,8 @@ export class LinefeedUploadElement extends HTMLElement {
     if (this.parts) render(<Panel {...this.parts} fixed={this.fixed} />, this.root);
   }
 
-  private get currentToken(): string | null {
-    return typeof this.token === "function" ? this.token() : this.token;
+  private get givenToken(): string | null {
+    return typeof this.currentToken === "function" ? this.currentToken() : this.currentToken;
   }
 
   /** What the app has chosen for its people. */
@@ -114,7 +132,7 @@ export class LinefeedUploadElement extends HTMLElement {
 
 interface PanelProps {
   client: LinefeedClient;
-  config: Config;
+  limits: Limits;
   sender: FileSender;
   sent: SentUploads;
   live: LiveUploads;
@@ -122,10 +140,10 @@ interface PanelProps {
   onChange: (one: OneUpload) => void;
 }
 
-function Panel({ client, config, sender, sent, live, fixed, onChange }: PanelProps) {
+function Panel({ client, limits, sender, sent, live, fixed, onChange }: PanelProps) {
   return (
     <div class="panel">
-      <SendForm client={client} config={config} sender={sender} fixed={fixed} />
+      <SendForm client={client} limits={limits} sender={sender} fixed={fixed} />
       <ul class="cards">
         {sent.ids.value.map((uploadId) => (
           <li key={uploadId}>
@@ -152,10 +170,10 @@ function Sent({ live, uploadId, onChange }: { live: LiveUploads; uploadId: strin
 }
 
 /** It lies beside this module, wherever that was deployed. */
-async function loadConfig(): Promise<Config> {
-  const answer = await fetch(new URL("./config.json", import.meta.url));
+async function loadLimits(): Promise<Limits> {
+  const answer = await fetch(new URL(/* @vite-ignore */ "./config.json", import.meta.url));
   if (!answer.ok) throw new Error(`config.json could not be loaded: ${answer.status}`);
-  return (await answer.json()) as Config;
+  return (await answer.json()) as Limits;
 }
 
 customElements.define("linefeed-upload", LinefeedUploadElement);

@@ -106,7 +106,7 @@ export function createClient(options: ClientOptions) {
 
     /** Where the tenant's uploads are told as they change; the address is good for one connection. */
     async openLive(): Promise<{ url: string; expiresAt: string }> {
-      return given((await api.POST("/api/import/live" as never)).data);
+      return given((await api.POST("/api/import/live")).data);
     },
 
     /** Announce a file. Repeated with the same key, the first answer comes again, with a fresh signature. */
@@ -132,7 +132,9 @@ export function createClient(options: ClientOptions) {
     /** A short-lived address of a file with all refused rows. */
     async refusedRowsFile(uploadId: string, format: "csv" | "xlsx"): Promise<string> {
       const params = { path: { uploadId }, query: { format } };
-      const { data } = await api.GET(`${UPLOADS}/{uploadId}/errors`, { params });
+      // Without this the answer is a redirect, which a fetch cannot follow with its Authorization header.
+      const headers = { Accept: "application/json" };
+      const { data } = await api.GET(`${UPLOADS}/{uploadId}/errors`, { params, headers });
       return (data as Schemas["Download"]).url;
     },
 

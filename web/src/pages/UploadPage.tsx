@@ -14,7 +14,7 @@ export function UploadPage({ app }: { app: App }) {
       <p class="lead">{t("upload.lead")}</p>
       {!mayImport && <ReadOnly app={app} />}
       <div class="send-page">
-        {mayImport && <SendForm client={app.client} config={app.config} sender={app.sender} />}
+        {mayImport && <SendForm client={app.client} limits={app.config} sender={app.sender} />}
         <Recent app={app} />
       </div>
     </>

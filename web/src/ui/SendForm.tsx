@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { LinefeedClient } from "../api/client";
-import type { Config } from "../config";
+import type { Limits } from "../config";
 import { bytes, t } from "../i18n/i18n";
 import type { FileSender } from "../upload/sender";
 import { DropZone } from "./DropZone";
@@ -11,14 +11,14 @@ import { TemplateLink } from "./TemplateLink";
 
 interface SendFormProps {
   client: LinefeedClient;
-  config: Config;
+  limits: Limits;
   sender: FileSender;
   /** What is chosen already and not asked for. */
   fixed?: Partial<ChosenOptions>;
 }
 
 /** Choose files, say what they are of, send them. */
-export function SendForm({ client, config, sender, fixed = {} }: SendFormProps) {
+export function SendForm({ client, limits, sender, fixed = {} }: SendFormProps) {
   const [chosen, setChosen] = useState(rememberedOptions);
   const [complain, setComplain] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -42,8 +42,8 @@ export function SendForm({ client, config, sender, fixed = {} }: SendFormProps) 
   return (
     <form class="send" noValidate onSubmit={send}>
       <div class="send-files">
-        <DropZone sender={sender} most={config.maxFileSize} />
-        <Refusals refusals={sender.refusals.value} config={config} onDismiss={() => sender.dismissRefusals()} />
+        <DropZone sender={sender} most={limits.maxFileSize} />
+        <Refusals refusals={sender.refusals.value} limits={limits} onDismiss={() => sender.dismissRefusals()} />
         <SendingList files={files} sender={sender} />
         {error != null && <ErrorNotice error={error} />}
         <p class="send-end">

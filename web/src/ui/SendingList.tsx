@@ -1,7 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import { bytes, duration, t } from "../i18n/i18n";
 import type { FileSender, Refusal, Sending } from "../upload/sender";
-import type { Config } from "../config";
+import type { Limits } from "../config";
 import { Icon } from "./Icon";
 import { ErrorNotice } from "./Notice";
 
@@ -120,21 +120,21 @@ function ChooseAgain({ file, sender }: { file: Sending; sender: FileSender }) {
 /** Files that were not taken, each with what to do about it. */
 export function Refusals({
   refusals,
-  config,
+  limits,
   onDismiss,
 }: {
   refusals: Refusal[];
-  config: Config;
+  limits: Limits;
   onDismiss: () => void;
 }) {
   if (refusals.length === 0) return null;
-  const endings = Object.values(config.fileTypes).flat().join(", ");
+  const endings = Object.values(limits.fileTypes).flat().join(", ");
   return (
     <div class="notice bad" role="alert">
       <ul>
         {refusals.map(({ name, size, fault }) => (
           <li key={name}>
-            {t(`upload.refused.${fault}`, { name, endings, size: bytes(size), most: bytes(config.maxFileSize) })}
+            {t(`upload.refused.${fault}`, { name, endings, size: bytes(size), most: bytes(limits.maxFileSize) })}
           </li>
         ))}
       </ul>

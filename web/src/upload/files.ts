@@ -1,4 +1,4 @@
-import type { Config, ImportType } from "../config";
+import type { Limits, ImportType } from "../config";
 
 /** Why a file is not taken, before anything of it is sent. */
 export type FileFault = "type" | "macros" | "size" | "empty";
@@ -11,8 +11,8 @@ const MIME_TYPES: Record<ImportType, string> = {
 };
 
 /** The API's `importType` for a file, by its name; null for a name that is not taken. */
-export function importTypeOf(name: string, config: Config): ImportType | null {
-  const types = Object.entries(config.fileTypes) as [ImportType, string[]][];
+export function importTypeOf(name: string, limits: Limits): ImportType | null {
+  const types = Object.entries(limits.fileTypes) as [ImportType, string[]][];
   const ending = name.toLowerCase();
   return types.find(([, endings]) => endings.some((one) => ending.endsWith(one)))?.[0] ?? null;
 }
@@ -22,11 +22,11 @@ export function mimeTypeOf(name: string, type: ImportType): string {
   return name.toLowerCase().endsWith(".gz") ? "application/gzip" : MIME_TYPES[type];
 }
 
-export function faultOf(file: { name: string; size: number }, config: Config): FileFault | null {
+export function faultOf(file: { name: string; size: number }, limits: Limits): FileFault | null {
   if (MACRO_ENDINGS.some((ending) => file.name.toLowerCase().endsWith(ending))) return "macros";
-  if (importTypeOf(file.name, config) === null) return "type";
+  if (importTypeOf(file.name, limits) === null) return "type";
   if (file.size === 0) return "empty";
-  return file.size > config.maxFileSize ? "size" : null;
+  return file.size > limits.maxFileSize ? "size" : null;
 }
 
 /** The file's SHA-256 in Base64; null where the browser cannot say, or only by holding too much in memory. */

@@ -3,7 +3,7 @@ import AwsS3, { type AwsBody } from "@uppy/aws-s3";
 import Uppy, { type Meta, type UppyFile } from "@uppy/core";
 import GoldenRetriever from "@uppy/golden-retriever";
 import { ApiError, type LinefeedClient, type StartedUpload, type StartUpload } from "../api/client";
-import type { Config } from "../config";
+import type { Limits } from "../config";
 import { checksumOf, faultOf, importTypeOf, mimeTypeOf, type FileFault } from "./files";
 import { PartSigner } from "./part_signer";
 
@@ -74,7 +74,7 @@ export class FileSender {
   constructor(
     id: string,
     private readonly client: LinefeedClient,
-    private readonly config: Config,
+    private readonly limits: Limits,
     private readonly onStarted: (uploadId: string) => void,
   ) {
     this.uppy = new Uppy<FileMeta, AwsBody>({
@@ -161,7 +161,7 @@ export class FileSender {
 
   /** Send bytes that the page itself has made, to the end; returns the upload's id. Throws what keeps it from that. */
   async sendMade(file: File, options: SendOptions): Promise<string> {
-    const importType = importTypeOf(file.name, this.config) ?? "csv";
+    const importType = importTypeOf(file.name, this.limits) ?? "csv";
     const fileType = { mimeType: mimeTypeOf(file.name, importType), importType };
     const request = { ...options, ...fileType, fileName: file.name, fileSize: file.size } as StartUpload;
     const started = await this.client.start(request, crypto.randomUUID());
@@ -192,7 +192,7 @@ export class FileSender {
     const before = known[file.id];
     if (before) return before.isGhost === true;
     const size = file.size ?? 0;
-    const fault = faultOf({ name: file.name, size }, this.config);
+    const fault = faultOf({ name: file.name, size }, this.limits);
     if (fault === null) return { ...file, meta: { ...file.meta, idempotencyKey: crypto.randomUUID() } };
     const others = this.refusals.value.filter((refusal) => refusal.name !== file.name);
     this.refusals.value = [...others, { name: file.name, size, fault }];
@@ -201,7 +201,7 @@ export class FileSender {
 
   private prepare(id: string, options: SendOptions): void {
     const file = this.uppy.getFile(id);
-    const importType = importTypeOf(file.name, this.config);
+    const importType = importTypeOf(file.name, this.limits);
     if (!importType || !file.data) return;
     const request = {
       ...options,
