@@ -197,7 +197,15 @@ export function createClient(options: ClientOptions) {
   };
 }
 
-export type HistoryQuery = { limit?: number };
+export interface HistoryQuery {
+  limit?: number;
+  /** Of the file's name, without regard to case. */
+  search?: string;
+  status?: Upload["status"][];
+  /** Times in ISO 8601. */
+  from?: string;
+  to?: string;
+}
 
 interface Pagination {
   limit: number;

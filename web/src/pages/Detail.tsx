@@ -1,7 +1,7 @@
 import type { ComponentType } from "preact";
 import { useRef } from "preact/hooks";
 import type { App } from "../app";
-import type { OneUpload } from "../api/client";
+import type { OneUpload, Upload } from "../api/client";
 import { bytes, dateTime, t } from "../i18n/i18n";
 import { addressOf, go } from "../router";
 import { ErrorNotice } from "../ui/Notice";
@@ -62,8 +62,38 @@ export function Detail({ app, uploadId, tab }: { app: App; uploadId: string; tab
       </p>
       <section class="card">
         <UploadStatus one={one} />
+        <Corrections upload={upload} />
       </section>
       <Tabs app={app} one={one} chosen={tab} />
+    </>
+  );
+}
+
+/** What this upload corrects, and what corrects it. */
+function Corrections({ upload }: { upload: Upload }) {
+  const { corrects, corrections, correctedRecords } = upload;
+  return (
+    <>
+      {corrects && (
+        <p>
+          {t("detail.corrects")}{" "}
+          <a href={addressOf({ name: "detail", uploadId: corrects, tab: null })}>{t("detail.corrects.link")}</a>.
+        </p>
+      )}
+      {corrections.length > 0 && (
+        <>
+          {!!correctedRecords && <p>{t("end.correction", { count: correctedRecords })}</p>}
+          <h2>{t("detail.corrections")}</h2>
+          <ul>
+            {corrections.map(({ uploadId, createdAt, createdBy, status }) => (
+              <li key={uploadId}>
+                <a href={addressOf({ name: "detail", uploadId, tab: null })}>{dateTime(createdAt)}</a> · {createdBy}
+                {status && ` · ${t(`status.${status}`)}`}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
     </>
   );
 }

@@ -17,7 +17,7 @@ export function Refused({ app, one }: TabProps) {
   const { upload, progress } = one;
   const pages = usePages(
     (cursor) => app.client.refusedRows(upload.uploadId, cursor),
-    [app, upload.uploadId, upload.endedAt],
+    [app, upload.uploadId, upload.endedAt, upload.correctedRecords],
   );
   const [reason, setReason] = useState("");
   const [search, setSearch] = useState("");
@@ -143,7 +143,7 @@ function Table({ rows, upload, corrections, onChange }: TableProps) {
               <tr key={index}>
                 {index === 0 && (
                   <th scope="rowgroup" rowSpan={all.length}>
-                    {number(row.row)}
+                    {number(row.row)} {row.correctedBy && <span class="badge good">{t("refused.corrected")}</span>}
                   </th>
                 )}
                 <ProblemCells
@@ -155,7 +155,7 @@ function Table({ rows, upload, corrections, onChange }: TableProps) {
                 />
               </tr>
             ))}
-            {onChange && typeof row.record !== "string" && !row.truncated && (
+            {onChange && canBeEdited(row) && (
               <tr>
                 <td colSpan={4}>
                   <WholeRow row={row} corrections={corrections} onChange={onChange} />
@@ -179,7 +179,7 @@ interface ProblemCellsProps {
 
 function ProblemCells({ row, problem, columnOf, corrections, onChange }: ProblemCellsProps) {
   const column = problem.field === null ? null : columnOf(problem.field);
-  const editable = onChange && column !== null && typeof row.record !== "string" && !row.truncated;
+  const editable = onChange && column !== null && canBeEdited(row);
   return (
     <>
       <td>{column ?? t("refused.wholeRow")}</td>
@@ -270,6 +270,12 @@ function SendBar({ app, upload, rows, corrections, onDiscard }: SendBarProps) {
       </button>
     </div>
   );
+}
+
+/** Unless it has no cells or more than the file has columns, is not whole here, or has been put right since. */
+function canBeEdited(row: RefusedRow): boolean {
+  const overfull = row.errors.some((problem) => problem.code === "row_too_many_cells");
+  return typeof row.record !== "string" && !overfull && !row.truncated && row.correctedBy === null;
 }
 
 function cellOf(row: RefusedRow, column: string): string {
