@@ -148,7 +148,7 @@ def _live_access(data: DataStack, told: _Environment, identifying: _Identifying)
         "push_changes": Access(
             told.of("UPLOADS_TABLE", "BUCKET", "LIVE_CONNECTIONS_TABLE", "API_KEYS_TABLE"),
             [
-                _items(tables.uploads, "GetItem"),
+                _items(tables.uploads, "GetItem", "BatchGetItem"),  # an upload is told with its corrections
                 _query(tables.live_connections, CONNECTIONS_BY_TENANT),
                 _items(tables.live_connections, "DeleteItem"),
                 _items(tables.api_keys, "GetItem"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from shared.domain import object_keys
 from shared.domain.correction import ADDED_COLUMNS, MOST_CORRECTED_ROWS, columns_of, plan_of_rows
+from shared.domain.headers import unnamed
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.problems import FileProblem, file_refusal
 from shared.domain.refused import unguard_formula
@@ -91,11 +92,17 @@ def _find_reading(upload: Upload, source: SourceObject, columns: list[str], obje
         reading = file.read_in(encoding, DelimiterChoice(delimiter, evidence))
         with reading.open() as records:
             header = _header(records)
-        if header == columns:
+        if _are(header, columns):
             return reading
         found = max(found, header, key=len)
     shown = (", ".join(names)[:_SHOWN_CHARACTERS] for names in (columns, found))
     raise rejected(file_refusal("correction_columns_differ", **dict(zip(("expected", "found"), shown, strict=True))))
+
+
+def _are(header: list[str], columns: list[str]) -> bool:
+    """Whether a header has the columns, and behind them only such as are shown of rows with too many cells."""
+    surplus = range(len(columns) - len(ADDED_COLUMNS), len(header) - len(ADDED_COLUMNS))
+    return header == [*columns, *map(unnamed, surplus)]
 
 
 def _header(records: Iterable[TextRecord]) -> list[str]:

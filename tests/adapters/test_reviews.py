@@ -145,6 +145,7 @@ def test_a_review_holds_no_slot_and_has_no_plan(reviewed: Reviewed) -> None:
     assert [*reviewed.objects.keys(f"work/tenant-a/{reviewed.id}/")] == [
         object_keys.preview("tenant-a", reviewed.id, 1)
     ]
+    assert not [*reviewed.objects.keys(f"plans/tenant-a/{reviewed.id}/")]
 
 
 def test_a_planning_that_died_before_the_slot_was_free_is_finished_by_its_repeat(reviewed: Reviewed) -> None:
@@ -230,7 +231,11 @@ def test_a_planning_that_comes_late_changes_no_plan(reviewed: Reviewed) -> None:
     reviewed.review()
     reviewed.confirm(dateOrder="DMY")
     reviewed.review()
-    before = {key: reviewed.objects.read(key) for key in reviewed.objects.keys(f"work/tenant-a/{reviewed.id}/3/")}
+    before = {
+        key: reviewed.objects.read(key)
+        for prefix in ("plans", "work")
+        for key in reviewed.objects.keys(f"{prefix}/tenant-a/{reviewed.id}/3/")
+    }
     assert len(before) == 2
     known = reviewed.uploads
     late = Late(known._client, uploads_table=known._table, audit_table=known._audit_table, retention_days=90)  # noqa: SLF001

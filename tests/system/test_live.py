@@ -17,7 +17,7 @@ import pytest
 
 from local.client import ENDED
 from tests.contract.cloud import wait_for
-from tests.driving import Person, csv_bytes, rows
+from tests.driving import HEADER, Person, csv_bytes, rows
 
 New = Callable[..., Person]
 Talk = Callable[["Line"], Awaitable[Any]]
@@ -135,6 +135,27 @@ def test_an_upload_is_seen_moving_to_its_end(new_person: New, invited: Callable[
     processed = [message["progress"]["processedRecords"] for message in messages]
     assert processed == sorted(processed)
     assert len({message["upload"]["stage"] for message in messages}) > 1
+
+
+def test_an_upload_is_told_with_its_corrections(new_person: New, invited: Callable[..., str]) -> None:
+    """As soon as one is started, and as the status route has them; the correction's own end names what it corrects."""
+    person = new_person(tenant="live-corrections")
+    table = rows(3)
+    table[1][3] = "many"
+    upload_id = str(person.import_file(csv_bytes(table))["uploadId"])
+    header = ["linefeed:row", "linefeed:codes", "linefeed:reasons", *HEADER]
+    fix = csv_bytes([["3", "", "", *rows(3)[1]]], header)
+
+    async def follow(line: Line) -> tuple[dict[str, Any], dict[str, Any]]:
+        correction = await asyncio.to_thread(person.send, fix, corrects=upload_id)
+        ended = await line.until_ended(correction)
+        told = [message["upload"] for message in line.messages if message["upload"]["uploadId"] == upload_id]
+        return told[-1], ended["upload"]
+
+    told, correction = connected(invited("live-corrections"), follow)
+    assert [one["uploadId"] for one in told["corrections"]] == [correction["uploadId"]]
+    assert (correction["corrects"], correction["status"]) == (upload_id, "completed")
+    assert person.client.status(upload_id)["upload"]["correctedRecords"] == 1
 
 
 def test_another_tenants_upload_is_never_seen(new_person: New, invited: Callable[..., str]) -> None:

@@ -198,6 +198,20 @@ def test_a_correction_may_come_from_any_spreadsheet(delimiter: str, encoding: st
     assert (row.row, row.cells, row.codes) == (2, table[0], "number_unreadable")
 
 
+def test_what_a_row_had_too_much_is_taken_out_or_refused_again() -> None:
+    """A page shows it in columns of its own, behind the file's, and sends them along."""
+    bucket = Bucket()
+    table = [["28.02.2026 06:00", "Presse 1", "1", "2", "a", "b", "c"], ["28.02.2026 07:00", "P", "1", "2", "a", "b"]]
+    good = ["28.02.2026 05:00", "P", "1", "2", "a"]
+    upload = imported(bucket, an_upload(bucket, "original", written([*table, good]), options=OPTIONS))
+    header = ["linefeed:row", "linefeed:codes", "linefeed:reasons", *HEADER, "Column 6", "Column 7"]
+    mended = [["2", "", "", *table[0][:5], "", ""], ["3", "", "", *table[1], ""]]
+    [row] = corrected(bucket, upload, written(mended, header))
+    assert (row.row, row.cells, row.codes) == (3, table[1], "row_too_many_cells")
+    with pytest.raises(UploadRejected):
+        corrected(bucket, upload, written(mended, [*header[:-1], "Column 8"]))
+
+
 def test_a_row_that_looks_like_a_total_is_a_row() -> None:
     """At the end of a file it would be left out; whoever sends it back means it."""
     bucket = Bucket()
