@@ -180,7 +180,7 @@ def _reading() -> dict[str, Schema]:
             "responses": {
                 "200": _answer(
                     "A page, or the file's address.",
-                    {"anyOf": [_page("refusedRows", _ref("RefusedRow")), _ref("Download")]},
+                    {"anyOf": [_refused_rows(), _ref("Download")]},
                 ),
                 "302": {"description": "The file is there."},
             },
@@ -386,6 +386,14 @@ def _correction() -> Schema:
     status = {"anyOf": [_one_of(UploadStatus), {"type": "null"}]}
     entry["properties"]["status"] = {**status, "description": "Of one upload only; null where it has expired."}
     return entry
+
+
+def _refused_rows() -> Schema:
+    """A page of them, with the file's columns in their order, which an object's members need not have."""
+    page = _page("refusedRows", _ref("RefusedRow"))
+    page["properties"]["columns"] = {"type": "array", "items": _TEXT}
+    page["required"].append("columns")
+    return page
 
 
 def _refused_row() -> Schema:

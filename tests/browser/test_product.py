@@ -82,7 +82,9 @@ def test_a_keyboard_is_enough(visit: Visit, tmp_path: Path) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Drop files here")).to_be_focused()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(tmp_path / "keys.csv")

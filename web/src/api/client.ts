@@ -37,6 +37,10 @@ export interface Page<T> {
   cursor: string | null;
 }
 
+export interface RefusedRows extends Page<RefusedRow> {
+  columns: string[];
+}
+
 export interface ClientOptions {
   /** Where the API is, without a path; "" for the page's own origin. */
   baseUrl: string;
@@ -122,11 +126,12 @@ export function createClient(options: ClientOptions) {
       return { items: page.uploads, cursor: page.pagination.nextCursor };
     },
 
-    async refusedRows(uploadId: string, cursor: string | null, limit = 100): Promise<Page<RefusedRow>> {
+    /** A page of the refused rows, and the file's columns in their order, which the rows' members need not have. */
+    async refusedRows(uploadId: string, cursor: string | null, limit = 100): Promise<RefusedRows> {
       const params = { path: { uploadId }, query: { limit, ...after(cursor) } };
       const { data } = await api.GET(`${UPLOADS}/{uploadId}/errors`, { params });
-      const page = data as { refusedRows: RefusedRow[]; pagination: Pagination };
-      return { items: page.refusedRows, cursor: page.pagination.nextCursor };
+      const page = data as { columns: string[]; refusedRows: RefusedRow[]; pagination: Pagination };
+      return { items: page.refusedRows, cursor: page.pagination.nextCursor, columns: page.columns };
     },
 
     /** A short-lived address of a file with all refused rows. */

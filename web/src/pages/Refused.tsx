@@ -1,4 +1,4 @@
-import { useMemo, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
 import type { Problem, RefusedRow, Upload } from "../api/client";
 import { correctionFile, type Corrections } from "../corrections";
@@ -15,8 +15,13 @@ const EMPTY: Corrections = {};
 /** The refused rows by their reasons; cells are put right here, and the changed rows sent again. */
 export function Refused({ app, one }: TabProps) {
   const { upload, progress } = one;
+  const columns = useRef<string[]>([]);
   const pages = usePages(
-    (cursor) => app.client.refusedRows(upload.uploadId, cursor),
+    async (cursor) => {
+      const page = await app.client.refusedRows(upload.uploadId, cursor);
+      columns.current = page.columns;
+      return page;
+    },
     [app, upload.uploadId, upload.endedAt, upload.correctedRecords],
   );
   const [reason, setReason] = useState("");
@@ -70,7 +75,13 @@ export function Refused({ app, one }: TabProps) {
       {shown.length === 0 ? (
         <Empty title={t("refused.nothingFound")} />
       ) : (
-        <Table rows={shown} upload={upload} corrections={corrections} onChange={mayFix ? set : null} />
+        <Table
+          columns={columns.current}
+          rows={shown}
+          upload={upload}
+          corrections={corrections}
+          onChange={mayFix ? set : null}
+        />
       )}
       {pages.more && (
         <button type="button" disabled={pages.loading} onClick={pages.next}>
@@ -80,6 +91,7 @@ export function Refused({ app, one }: TabProps) {
       <SendBar
         app={app}
         upload={upload}
+        columns={columns.current}
         rows={pages.items}
         corrections={corrections}
         onDiscard={() => setCorrections(EMPTY)}
@@ -115,16 +127,17 @@ function Downloads({ app, upload }: { app: App; upload: Upload }) {
 type Change = (row: RefusedRow, column: string, text: string) => void;
 
 interface TableProps {
+  columns: string[];
   rows: RefusedRow[];
   upload: Upload;
   corrections: Corrections;
   onChange: Change | null;
 }
 
-function Table({ rows, upload, corrections, onChange }: TableProps) {
+function Table({ columns, rows, upload, corrections, onChange }: TableProps) {
   const columnOf = useMemo(() => {
-    const columns = new Map(Object.entries(upload.columns).map(([column, field]) => [field, column]));
-    return (field: string): string => columns.get(field) ?? field;
+    const known = new Map(Object.entries(upload.columns).map(([column, field]) => [field, column]));
+    return (field: string): string => known.get(field) ?? field;
   }, [upload.columns]);
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={t("tab.refused")}>
@@ -158,7 +171,7 @@ function Table({ rows, upload, corrections, onChange }: TableProps) {
             {onChange && canBeEdited(row) && (
               <tr>
                 <td colSpan={4}>
-                  <WholeRow row={row} corrections={corrections} onChange={onChange} />
+                  <WholeRow row={row} columns={columns} corrections={corrections} onChange={onChange} />
                 </td>
               </tr>
             )}
@@ -207,10 +220,16 @@ function ProblemCells({ row, problem, columnOf, corrections, onChange }: Problem
   );
 }
 
+interface WholeRowProps {
+  row: RefusedRow;
+  columns: string[];
+  corrections: Corrections;
+  onChange: Change;
+}
+
 /** Every cell of a row: what is wrong between two cells may have to be put right in the other one. */
-function WholeRow({ row, corrections, onChange }: { row: RefusedRow; corrections: Corrections; onChange: Change }) {
+function WholeRow({ row, columns, corrections, onChange }: WholeRowProps) {
   const [open, setOpen] = useState(false);
-  const columns = Object.keys(row.record);
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{t("refused.whole")}</summary>
@@ -236,20 +255,21 @@ function WholeRow({ row, corrections, onChange }: { row: RefusedRow; corrections
 interface SendBarProps {
   app: App;
   upload: Upload;
+  columns: string[];
   rows: RefusedRow[];
   corrections: Corrections;
   onDiscard: () => void;
 }
 
 /** Sends the changed rows as an upload of their own, which corrects this one. */
-function SendBar({ app, upload, rows, corrections, onDiscard }: SendBarProps) {
+function SendBar({ app, upload, columns, rows, corrections, onDiscard }: SendBarProps) {
   const [error, setError] = useState<unknown>(null);
   const count = Object.keys(corrections).length;
   if (count === 0) return null;
   async function send(): Promise<void> {
     setError(null);
     try {
-      const uploadId = await app.sender.sendMade(correctionFile(upload, rows, corrections), {
+      const uploadId = await app.sender.sendMade(correctionFile(upload, columns, rows, corrections), {
         corrects: upload.uploadId,
       });
       onDiscard();
