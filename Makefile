@@ -38,7 +38,7 @@ up: .venv/.ready $(PAGE) ## Keep the system running until Ctrl-C
 	@$(RUN) -m local up
 
 test: setup lint synth ## Everything that must hold
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2
 
 faults: setup ## Import while everything fails, 200 seeded runs; FAULT_SEED='17 42' does those again
 	$(RUN) -m pytest tests/faults -m "full or not full"

@@ -30,17 +30,17 @@ from local.hosts import PAGE_DOMAIN, Hosts
 from local.lambda_host import HostStopping, LambdaHost, Platform
 from local.page import PageServer, address_of, listen
 from local.page_config import write_config
-from local.postgres import Address, EmbeddedPostgres, ensure_database
-from local.resources import World, create
+from local.postgres import Address, EmbeddedPostgres, PostgresError, ensure_database
+from local.resources import DeploymentError, World, create
 from local.resources.custom import provider_functions
 from local.resources.http_api import http_api, socket_api
 from local.resources.page import the_distribution
 from local.scanner import scanner_settings
 from local.scheduler import Scheduler
 from local.sessions import PEOPLE, make_token
-from local.stack_file import STATE_FOLDER, StackLock, remove_description, write_description
-from local.synth import CACHE, ROOT, synthesized_stacks
-from local.template import Created, Deployment, Resource, StackTemplate
+from local.stack_file import STATE_FOLDER, AlreadyRunning, StackLock, remove_description, write_description
+from local.synth import CACHE, ROOT, SynthesisError, synthesized_stacks
+from local.template import Created, Deployment, Resource, StackTemplate, TemplateError
 from local.websocket_gateway import WebSocketGateway
 from shared.settings import Settings
 
@@ -57,6 +57,9 @@ _FINISH_SECONDS = 120.0
 
 _QUIET_SECONDS = 1.5
 """After so long without an execution the queue is empty: a free slot is filled sooner."""
+
+COULD_NOT_START = (AlreadyRunning, SynthesisError, PostgresError, TemplateError, DeploymentError, OSError)
+"""What `LocalStack.start` raises."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -122,8 +125,7 @@ class LocalStack:
     def start(self) -> None:
         """Start everything; when anything fails, what had started is stopped again.
 
-        Raises AlreadyRunning, and the errors of the parts: SynthesisError, PostgresError, TemplateError,
-        DeploymentError, OSError for a port that is taken.
+        Raises what COULD_NOT_START names: AlreadyRunning, the errors of the parts, OSError for a port that is taken.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._running:

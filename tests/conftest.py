@@ -13,7 +13,7 @@ from local.postgres import EmbeddedPostgres
 from shared.adapters.migrations import apply_migrations
 from shared.adapters.postgres import DatabaseAddress, connect
 
-pytest_plugins = ["tests.stack", "tests.moto"]
+pytest_plugins = ["tests.workers", "tests.stack", "tests.moto"]
 
 _TEMPLATE = "migrated"
 

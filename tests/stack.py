@@ -26,7 +26,7 @@ from local.stack_file import read_description
 from shared.domain.identity import Role
 from tests.driving import Person
 
-_START_SECONDS = 90
+_START_SECONDS = 150
 SETTINGS = {"CHUNK_BYTES": "65536", "JOB_RETRY_SECONDS": "1", "MULTIPART_BYTES": str(17 << 20)}
 
 
@@ -61,18 +61,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def aws(stack: dict[str, Any]) -> Callable[[str], Any]:
     """boto3 clients of the stack, as an operator's tools have them."""
-
-    def client(service: str) -> Any:
-        return boto3.session.Session().client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=stack["awsEndpoint"],
-            region_name=stack["region"],
-            aws_access_key_id="operator",
-            aws_secret_access_key="operator",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=120),
-        )
-
-    return client
+    return lambda service: aws_client(stack, service)
 
 
 @pytest.fixture(scope="session")
@@ -146,6 +135,18 @@ def logs(stack: dict[str, Any]) -> Callable[[str], str]:
 def workers(stack: dict[str, Any]) -> Callable[[str], list[int]]:
     """The processes that run a function, by its module's name."""
     return lambda module: [worker["pid"] for worker in list_workers(stack) if worker["module"] == module]
+
+
+def aws_client(stack: dict[str, Any], service: str) -> Any:
+    """A boto3 client of a stack, as an operator's tools have it."""
+    return boto3.session.Session().client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=stack["awsEndpoint"],
+        region_name=stack["region"],
+        aws_access_key_id="operator",
+        aws_secret_access_key="operator",
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=120),
+    )
 
 
 def list_workers(stack: dict[str, Any]) -> list[dict[str, Any]]:

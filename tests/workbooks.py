@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -140,11 +142,11 @@ def _sheet_part(cells: Mapping[tuple[int, int], Cell]) -> bytes:
         _record(0x94, struct.pack("<4I", *area)),
         _record(0x91),
     ]
-    for row in rows:
+    for row, places in groupby(sorted(cells), key=itemgetter(0)):
         parts.append(
             _record(0x00, struct.pack("<II", row, 0) + bytes(9) + struct.pack("<III", 1, area[2], area[3])[:8])
         )
-        parts += [_cell(column, cells[at, column]) for at, column in sorted(cells) if at == row]
+        parts += [_cell(place[1], cells[place]) for place in places]
     parts += [_record(0x92), _record(0x82)]
     return b"".join(parts)
 

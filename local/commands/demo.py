@@ -22,13 +22,8 @@ from local.commands.outcome import Outcome, show_outcome
 from local.commands.readback import ReadBack, read_back, show_read_back
 from local.commands.upload import Request, carry_out
 from local.postgres import Address, PostgresError
-from local.resources import DeploymentError
 from local.samples import SAMPLE, SAMPLE_EXPECTED
 from local.samples.generate import Expected
-from local.stack import LocalStack, StackOptions
-from local.stack_file import AlreadyRunning
-from local.synth import SynthesisError
-from local.template import TemplateError
 
 HELP = "Start the stack if none runs, import the shipped sample, and check the result in Postgres."
 
@@ -36,7 +31,6 @@ WORK_UNIT = "demo"
 """The work unit that the sample goes to; nothing else should, for its rows are counted."""
 
 _TIMEOUT = 120.0
-_COULD_NOT_START = (AlreadyRunning, SynthesisError, PostgresError, TemplateError, DeploymentError, OSError)
 
 
 class StackDidNotStart(ClientError):
@@ -82,12 +76,15 @@ def _stack(folder: Path, console: Console) -> Iterator[RunningStack]:
         console.print(f"Using the stack that runs at {running.api_url}, with its page at {running.page_url}.")
         yield running
         return
+    # Loaded when it is needed: it takes seconds, and who attaches to a running stack has no use for it.
+    from local.stack import COULD_NOT_START, LocalStack, StackOptions  # noqa: PLC0415
+
     stack = LocalStack(StackOptions.from_environment(folder))
     began = time.monotonic()
     with _waiting(console, "Starting the local stack: AWS' services, Postgres, the functions and the API …"):
         try:
             stack.start()
-        except _COULD_NOT_START as error:
+        except COULD_NOT_START as error:
             raise StackDidNotStart(f"The stack could not start: {error}") from error
     try:
         console.print(f"The stack runs at {stack.description['apiUrl']} (after {time.monotonic() - began:.1f} s).")

@@ -13,17 +13,11 @@ import time
 from pathlib import Path
 from typing import Any, Never
 
-from local.postgres import PostgresError
-from local.resources import DeploymentError
-from local.stack import LocalStack, StackOptions
-from local.stack_file import STATE_FOLDER, AlreadyRunning
-from local.synth import SynthesisError
-from local.template import TemplateError
+from local.stack_file import STATE_FOLDER
 
 HELP = "Start the stack and keep it running until Ctrl-C."
 
 _STEP_SECONDS = 0.5
-_COULD_NOT_START = (AlreadyRunning, SynthesisError, PostgresError, TemplateError, DeploymentError, OSError)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Start the stack, tell how to reach it, and stop it when asked to."""
+    # Loaded when it is needed: it takes seconds, and the other commands are imported beside this one.
+    from local.stack import COULD_NOT_START, LocalStack, StackOptions  # noqa: PLC0415
+
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("local").setLevel(logging.INFO)
     listen_for_signals()
@@ -47,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         stack.start()
     except KeyboardInterrupt:
         return 0
-    except _COULD_NOT_START as error:
+    except COULD_NOT_START as error:
         print(f"The stack could not start: {error}", file=sys.stderr)
         return 2
     try:

@@ -140,12 +140,12 @@ def test_a_tenant_with_many_files_does_not_hold_up_another(queue: DynamoJobQueue
 
 
 def test_slots_are_never_exceeded_and_each_job_runs_once(queue: DynamoJobQueue) -> None:
-    """Eight dispatchers at once, three slots, twenty jobs of three tenants, over and over: each is started once."""
-    for n in range(20):
+    """Eight dispatchers at once, three slots, twelve jobs of three tenants, over and over: each is started once."""
+    for n in range(12):
         queue.enqueue(job(f"job-{n:02}", n, tenant=f"tenant-{n % 3}"))
     executions = Started()
     most = 0
-    while len(executions.names) < 20:
+    while len(executions.names) < 12:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: dispatch(queue, executions, slots=3), range(8)))
         running = ids(queue.running())
@@ -155,7 +155,7 @@ def test_slots_are_never_exceeded_and_each_job_runs_once(queue: DynamoJobQueue) 
         queue.release(running[0], 1)
         queue.release(running[0], 1)
     assert most == 3
-    assert sorted(executions.names) == [f"job-{n:02}" for n in range(20)]
+    assert sorted(executions.names) == [f"job-{n:02}" for n in range(12)]
 
 
 def test_a_job_that_the_listing_does_not_have_yet_is_started(queue: DynamoJobQueue) -> None:

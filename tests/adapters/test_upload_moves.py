@@ -84,7 +84,7 @@ def _is_a_move(kind: str, before: Upload, after: Upload) -> bool:
     return begun and before.state in (RESTARTS if kind == "restart" else TRIED_AGAIN_FROM)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=_STEPS)
 def test_an_upload_goes_where_moves_lead_and_never_back(
     steps: list[tuple[str, int, UploadState]], cloud: Cloud, uploads: DynamoUploads, upload: Upload
@@ -101,7 +101,7 @@ def test_an_upload_goes_where_moves_lead_and_never_back(
         assert ("movedAt" in item) is not after.state.ended
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deliveries=st.lists(st.integers(0, 7), max_size=40))
 def test_progress_counts_each_chunk_once(deliveries: list[int], uploads: DynamoUploads, upload: Upload) -> None:
     """However often and in whatever order the chunks are counted."""

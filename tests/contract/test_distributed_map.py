@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any
 
+from local.aws.inline_map import AT_ONCE
 from tests.contract.cloud import Broken, Cloud, wait_for
 from tests.contract.machines import NOT_RETRIED, RETRIED, catch, end_of, history, machine, run, start, task
 
@@ -180,10 +181,10 @@ def test_stopping_the_execution_aborts_the_map(cloud: Cloud) -> None:
     go_on = threading.Event()
     importing = Import(cloud, lambda _: go_on.wait(10), list(range(50)))
     execution = start(cloud, importing.arn, importing.data)
-    wait_for(lambda: len(importing.events(importing.load)) == 4)
+    wait_for(lambda: len(importing.events(importing.load)) == AT_ONCE)
     cloud.machines.stop_execution(executionArn=execution)
     go_on.set()
     wait_for(lambda: importing.map_run(execution)["status"] == "ABORTED")
     time.sleep(0.2)
-    assert len(importing.events(importing.load)) == 4
+    assert len(importing.events(importing.load)) == AT_ONCE
     assert importing.events(importing.fail) == []

@@ -35,12 +35,12 @@ def test_a_small_range_of_a_large_object_takes_little_time(cloud: Cloud) -> None
     """Ten of them less than two times the whole. Unpatched, each of them reads the whole object."""
     bucket = cloud.bucket()
     cloud.s3.put_object(Bucket=bucket, Key="k", Body=bytes(150_000_000))
-    started = time.monotonic()
+    started = time.process_time()  # the server's and the client's, whatever else the machine does
     cloud.s3.get_object(Bucket=bucket, Key="k")["Body"].read()
-    whole, started = time.monotonic() - started, time.monotonic()
+    whole, started = time.process_time() - started, time.process_time()
     for start in range(0, 100_000_000, 10_000_000):
         cloud.s3.get_object(Bucket=bucket, Key="k", Range=f"bytes={start}-{start + 65_535}")["Body"].read()
-    assert time.monotonic() - started < 2 * whole
+    assert time.process_time() - started < 2 * whole
 
 
 def test_an_object_that_is_replaced_is_read_to_its_end(cloud: Cloud) -> None:

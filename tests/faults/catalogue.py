@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -117,6 +118,27 @@ def _events(system: FaultySystem, upload_id: str, chance: random.Random) -> Happ
     return lambda: True
 
 
+def _lose_event(system: FaultySystem, upload_id: str, _: random.Random) -> Happened:
+    """S3's event of the object finds nothing to do, and no other comes: the sweep has to find the file."""
+    system.hide_object(upload_id)
+    thread = ThreadPoolExecutor(1)
+    found = thread.submit(_swept, system, upload_id)
+    thread.shutdown(wait=False)
+    return found.result
+
+
+def _swept(system: FaultySystem, upload_id: str) -> bool:
+    deadline = time.monotonic() + 60
+    while not system.has_heard_of_object(upload_id) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    system.show_object(upload_id)
+    found = False
+    while system.awaits_file(upload_id) and time.monotonic() < deadline:
+        found = upload_id in system.invoke("sweep_uploads", {"source": "aws.events"})["Payload"].read().decode()
+        time.sleep(0.5)
+    return found
+
+
 def _chunks_again(system: FaultySystem, upload_id: str, chance: random.Random) -> Happened:
     """Some chunks, delivered again while they are loaded and after, also after the end."""
     deadline = time.monotonic() + 20
@@ -161,5 +183,6 @@ CATALOGUE = (
     Fault("s3_writes_failing", partial(_aws, frozenset({"PUT"}), "/work/", "failing"), waits=False),
     Fault("events_doubled_and_reordered", _events),
     Fault("chunks_delivered_again", _chunks_again),
+    Fault("event_lost", _lose_event, waits=False),
 )
-"""All that can be done to the system while others use it. A lost event is in test_exactly_once.py."""
+"""All that can be done to the system while others use it."""

@@ -14,8 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from pg8000.exceptions import InterfaceError
 
 from local.client import ENDED, ClientError
@@ -24,10 +22,11 @@ from local.sessions import Person as Session
 from local.sessions import make_token
 from shared.adapters.record_table import CONTENT_COLUMNS
 from shared.domain.identity import Role
+from shared.domain.upload import UploadState
 from tests.driving import Person, csv_bytes, outcome, rows
 from tests.faults.injection.aws_proxy import AwsProxy
 from tests.faults.injection.postgres_proxy import PostgresProxy
-from tests.stack import list_workers, start_stack, stop_stack
+from tests.stack import aws_client, list_workers, start_stack, stop_stack
 
 COUNT = 600
 CHUNK_BYTES = "8192"
@@ -89,14 +88,7 @@ class FaultySystem:
 
     def aws(self, service: str) -> Any:
         """A client of AWS' endpoint, past the proxy."""
-        return boto3.session.Session().client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.stack["awsEndpoint"],
-            region_name=self.stack["region"],
-            aws_access_key_id="operator",
-            aws_secret_access_key="operator",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=120),
-        )
+        return aws_client(self.stack, service)
 
     def invoke(self, module: str, event: dict[str, Any]) -> dict[str, Any]:
         """Invoke a function and wait for it."""
@@ -154,11 +146,40 @@ class FaultySystem:
 
     def object_event(self, upload_id: str) -> dict[str, Any]:
         """S3's event of an upload's object."""
-        place = {
-            "bucket": {"name": self.stack["bucket"]},
-            "object": {"key": f"incoming/{_TENANT}/{upload_id}/source.csv"},
-        }
+        place = {"bucket": {"name": self.stack["bucket"]}, "object": {"key": _object_key(upload_id)}}
         return {"Records": [{"eventName": "ObjectCreated:Post", "s3": place}]}
+
+    def hide_object(self, upload_id: str) -> None:
+        """Let an upload be of another object, so that an event of its own finds no upload."""
+        self._set(upload_id, objectKey="not-here-yet")
+
+    def show_object(self, upload_id: str) -> None:
+        """Undo `hide_object`, as if all of it was long ago."""
+        self._set(upload_id, objectKey=_object_key(upload_id), movedAt="2026-01-01T00:00:00.000000+00:00")
+
+    def has_heard_of_object(self, upload_id: str) -> bool:
+        """Whether the object is there, and an event of it has been looked at."""
+        listed = self.aws("s3").list_objects_v2(Bucket=self.stack["bucket"], Prefix=_object_key(upload_id))
+        log = Path(self.stack["logs"]) / "scan_upload.log"
+        return bool(listed["KeyCount"]) and log.is_file() and _object_key(upload_id) in log.read_text()
+
+    def awaits_file(self, upload_id: str) -> bool:
+        """Whether nobody has seen the file of an upload yet."""
+        key = {"tenantId": {"S": _TENANT}, "uploadId": {"S": upload_id}}
+        item = self.aws("dynamodb").get_item(TableName=self._table("Uploads"), Key=key, ConsistentRead=True)["Item"]
+        return bool(item["state"]["S"] == UploadState.AWAITING_UPLOAD)
+
+    def _set(self, upload_id: str, **values: str) -> None:
+        self.aws("dynamodb").update_item(
+            TableName=self._table("Uploads"),
+            Key={"tenantId": {"S": _TENANT}, "uploadId": {"S": upload_id}},
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
+            ExpressionAttributeValues={f":{name}": {"S": value} for name, value in values.items()},
+        )
+
+    def _table(self, name: str) -> str:
+        [table] = [table for table in self.aws("dynamodb").list_tables()["TableNames"] if name in table]
+        return str(table)
 
     # Uploads
 
@@ -233,9 +254,9 @@ class FaultySystem:
 
     def _slot_holders(self) -> set[str]:
         """The uploads that hold a slot."""
-        dynamodb = self.aws("dynamodb")
-        [table] = [name for name in dynamodb.list_tables()["TableNames"] if "jobs" in name.lower()]
-        item = dynamodb.get_item(TableName=table, Key={"jobId": {"S": "#slots"}}, ConsistentRead=True).get("Item", {})
+        slots = {"jobId": {"S": "#slots"}}
+        answer = self.aws("dynamodb").get_item(TableName=self._table("Jobs"), Key=slots, ConsistentRead=True)
+        item = answer.get("Item", {})
         return set(item.get("holders", {}).get("SS", []))
 
     def _running(self) -> set[str]:
@@ -243,6 +264,10 @@ class FaultySystem:
             stateMachineArn=self.stack["stateMachineArn"], statusFilter="RUNNING"
         )
         return {execution["name"] for execution in listed["executions"]}
+
+
+def _object_key(upload_id: str) -> str:
+    return f"incoming/{_TENANT}/{upload_id}/source.csv"
 
 
 def _free_port() -> int:

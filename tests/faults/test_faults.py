@@ -19,8 +19,8 @@ AT_ONCE = 4
 """Uploads of as many seeds are under way together: what strikes the whole system strikes them all."""
 
 GIVEN = [int(seed) for seed in os.environ.get("FAULT_SEED", "").split()]
-FEW = range(8)
-MANY = range(8, 208)
+FEW = range(4)
+MANY = range(4, 204)
 
 
 def _together(seeds: Sequence[Item]) -> list[Sequence[Item]]:

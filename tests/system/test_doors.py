@@ -250,7 +250,7 @@ def test_an_execution_says_that_the_file_is_at_fault(
     upload_id = person.send(csv_bytes(table), **options)
     assert person.client.wait(upload_id, timeout=60)["upload"]["status"] == "failed"
     arn = f"{stack['stateMachineArn'].replace(':stateMachine:', ':execution:')}:{upload_id}"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while (execution := aws("stepfunctions").describe_execution(executionArn=arn))["status"] == "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(0.1)

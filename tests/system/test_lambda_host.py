@@ -192,7 +192,7 @@ def test_a_timeout_kills_the_process(host: LambdaHost, add: Callable[..., Functi
     add("wait", timeout=1)
     started = time.monotonic()
     result = host.invoke("wait", payload({"seconds": 30}))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 25
     assert result.document["errorType"] == "Sandbox.Timedout"
     assert result.document["errorMessage"].endswith("Task timed out after 1.00 seconds")
     assert not host.invoke("wait", payload({"seconds": 0})).failed
@@ -225,7 +225,7 @@ def test_what_a_worker_started_ends_with_it(host: LambdaHost, add: Callable[...,
     function = add("leave_child_behind", timeout=2)
     assert host.invoke(function.name, b"{}").failed
     child = int(next(line for line in host.log_of(function).read_text().splitlines() if "child" in line).split()[1])
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -12,8 +12,11 @@ from local.client import ApiError
 from tests.driving import HEADER, Person, csv_bytes, outcome, rows
 
 PART = 16 << 20
-LARGE = csv_bytes([[*row, "x" * 900] for row in rows(20_000)], [*HEADER, "note"])
-"""A little more than a part."""
+RECORDS = 20
+LARGE = csv_bytes(
+    [[*row, *["x" * 90_000] * 10] for row in rows(RECORDS)], [*HEADER, *(f"note {number}" for number in range(10))]
+)
+"""A little more than a part, in few chunks: each record is one."""
 
 
 def _start(person: Person, data: bytes = LARGE) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def test_a_large_file_goes_in_by_its_parts(person: Person) -> None:
     person.client.send_file(started, person.file(LARGE), sent.append)
     assert sum(sent) == len(LARGE)
     upload = person.client.wait(started["uploadId"], timeout=120)["upload"]
-    assert outcome(upload) == (20_000, 20_000, 0, 0)
+    assert outcome(upload) == (RECORDS, RECORDS, 0, 0)
 
 
 def test_what_broke_off_goes_on_where_it_was(person: Person) -> None:

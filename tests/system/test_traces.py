@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,44 +61,57 @@ def test_an_error_names_nothing_of_the_inside(stack: dict[str, Any], token: Call
         assert word not in answer.text
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../../etc/passwd.csv",
-        "..\\..\\boot.ini.csv",
-        "CON.csv",
-        "shift\x00.csv",
-        "shift\r\nSet-Cookie: a=b.csv",
-        "\u202egpj.csv",
-        "=cmd|' /C calc'!A0.csv",
-        "<img src=x onerror=alert(1)>.csv",
-        "a" * 251 + ".csv",
-        "Schicht “Früh” 100 %.csv",
-        ".csv",
-    ],
+NAMES = (
+    "../../etc/passwd.csv",
+    "..\\..\\boot.ini.csv",
+    "CON.csv",
+    "shift\x00.csv",
+    "shift\r\nSet-Cookie: a=b.csv",
+    "\u202egpj.csv",
+    "=cmd|' /C calc'!A0.csv",
+    "<img src=x onerror=alert(1)>.csv",
+    "a" * 251 + ".csv",
+    "Schicht “Früh” 100 %.csv",
+    ".csv",
 )
+
+
+@pytest.fixture(scope="module")
+def sent(
+    stack: dict[str, Any], token: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, tuple[Person, str]]]:
+    """By its name, who has sent a file and the upload's id; all are under way together."""
+    data = csv_bytes([["never", *rows(1)[0][1:]], *rows(2)])
+    sent = {}
+    for name in NAMES:
+        person = Person(stack, "tenant-a", token(), tmp_path_factory.mktemp("names"))
+        started = person.client._send(  # noqa: SLF001 (the client takes a name from the disk, which holds fewer)
+            "POST",
+            "",
+            json={"fileName": name, "fileSize": len(data), "workUnitId": person.work_unit, "importType": "csv"},
+        ).json()
+        person.client.send_file(started, person.file(data))
+        sent[name] = person, str(started["uploadId"])
+    yield sent
+    for person, _ in sent.values():
+        person.client.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_files_name_is_shown_and_leads_nowhere(
-    new_person: Callable[..., Person], stack: dict[str, Any], aws: Callable[[str], Any], name: str
+    sent: dict[str, tuple[Person, str]], stack: dict[str, Any], aws: Callable[[str], Any], name: str, tmp_path: Path
 ) -> None:
     """It comes back as it was given, is escaped on the page, and is in no key, header or line of a log."""
-    person = new_person()
-    data = csv_bytes([["never", *rows(1)[0][1:]], *rows(2)])
-    path = person.file(data)
-    started = person.client._send(  # noqa: SLF001 (the client takes a name from the disk, which holds fewer)
-        "POST",
-        "",
-        json={"fileName": name, "fileSize": len(data), "workUnitId": person.work_unit, "importType": "csv"},
-    ).json()
-    person.client.send_file(started, path)
-    upload = person.client.wait(started["uploadId"], timeout=60)["upload"]
+    person, upload_id = sent[name]
+    upload = person.client.wait(upload_id, timeout=60)["upload"]
     assert (upload["fileName"], upload["totals"]["imported"]) == (name, 2)
-    page = person.client.report_page(upload["uploadId"])
+    page = person.client.report_page(upload_id)
     assert "<img src=x" not in page
     assert "\r\nSet-Cookie" not in page
     pages = aws("s3").get_paginator("list_objects_v2").paginate(Bucket=stack["bucket"])
     keys = [entry["Key"] for page_of_keys in pages for entry in page_of_keys["Contents"]]
     made = {"source.csv", "plan.json", "chunks.json", "000000.json", "000000.jsonl", "refused-rows.csv", "quality.json"}
-    assert {key.rpartition("/")[2] for key in keys if upload["uploadId"] in key} == made
-    target = path.with_name("refused.csv")
-    person.client.download_refused_csv(upload["uploadId"], target)
+    assert {key.rpartition("/")[2] for key in keys if upload_id in key} == made
+    target = tmp_path / "refused.csv"
+    person.client.download_refused_csv(upload_id, target)
     assert target.stat().st_size

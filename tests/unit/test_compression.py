@@ -58,7 +58,7 @@ def test_a_changed_byte_is_noticed(data: st.DataObject) -> None:
     assert refusal(bytes(archive)) == "file_gzip_corrupt"
 
 
-@pytest.mark.parametrize("tail", [b"x", b"\x00\x00x", b"PK\x03\x04", gzip.compress(b"b")[:5]])
+@pytest.mark.parametrize("tail", [b"x", b"\x00\x00x", b"PK\x03\x04", gzip.compress(b"b", mtime=0)[:5]])
 def test_what_stands_behind_the_archive_is_not_ignored(tail: bytes) -> None:
     """Data that nobody would see."""
     assert refusal(gzip.compress(b"a;b\n") + tail) == "file_gzip_corrupt"

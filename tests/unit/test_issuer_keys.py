@@ -138,10 +138,10 @@ def test_an_issuer_elsewhere_does_not_lead_to_this_machine() -> None:
 @pytest.mark.parametrize("path", [DISCOVERY, JWKS])
 def test_a_slow_answer_is_not_waited_for(issuer: Issuer, path: str) -> None:
     """Not even one that keeps coming."""
-    issuer.answers[path] = drips(8)
+    issuer.answers[path] = drips(60)
     started = time.monotonic()
     fails(issuer)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_nobody_there_is_a_failure_that_may_pass() -> None:
@@ -151,7 +151,7 @@ def test_nobody_there_is_a_failure_that_may_pass() -> None:
         started = time.monotonic()
         with pytest.raises(TransientError):
             fetch_json(f"http://127.0.0.1:{port}/")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
     with pytest.raises(TransientError):
         fetch_json(f"http://127.0.0.1:{port}/")
 

@@ -241,7 +241,7 @@ def test_a_key_that_is_too_short_proves_nothing(issuer: Issuer) -> None:
         {"typ": "logout+jwt"},
         {"typ": ""},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_the_header_names_a_key_of_the_issuer_and_no_more(issuer: Issuer, header: dict[str, Any]) -> None:
     """A token does not bring the key that it is to be checked with."""

@@ -559,7 +559,7 @@ class TestTheChild:
             child = _eventually(lambda: next(iter(psutil.Process(parent.pid).children()), None))
             clock.sleep(1)  # it is in the midst of the sheet
             parent.kill()
-        psutil.wait_procs([child], timeout=5)
+        psutil.wait_procs([child], timeout=30)
         assert not child.is_running()
 
     def test_nothing_stays_behind(self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

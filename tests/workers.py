@@ -1,0 +1,52 @@
+"""How the tests are shared out where several workers run them (`pytest -n 2`).
+
+What takes seconds to start is started by one worker alone, who has all tests that share it. (xdist's own mark for
+that, xdist_group, has no effect with pytest 9.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+_TOGETHER = {"adapters": "cloud", "contract": "cloud", "faults": "stack", "infra": "templates", "system": "stack"}
+"""What the tests of a folder share."""
+
+_ALONE = (
+    "tests/faults/test_faults.py",
+    "tests/system/test_stop.py",
+    "tests/system/test_memory.py",
+    "tests/system/test_embedded_postgres.py",
+    "tests/system/test_lambda_host.py",
+    "tests/system/test_gateway.py",
+)
+"""What has no part in it, or a system of its own."""
+
+_FIRST = ("stack", *_ALONE[:3], "cloud", "templates")
+"""What takes longest: when that is done, the many small files are what is left to share evenly."""
+
+
+def _scope(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    return file if file in _ALONE else _TOGETHER.get(file.split("/")[1], file)
+
+
+class _Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Gives a worker all of a scope, in the order of the tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Called where workers are, and nowhere else."""
+    config.option.loadscopereorder = False
+    return _Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by what is to come first."""
+    place = {scope: number for number, scope in enumerate(_FIRST)}
+    items.sort(key=lambda item: place.get(_scope(item.nodeid), len(_FIRST)))
