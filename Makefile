@@ -46,11 +46,12 @@ faults: setup ## Import while everything fails, 200 seeded runs; FAULT_SEED='17 
 bench: .venv/.ready $(PAGE) ## Measure the engine and the system against Postgres' COPY
 	$(RUN) -m bench
 
-lint: .venv/.ready ## Style, types, layers
+lint: .venv/.ready $(PAGE) ## Style, types, layers
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	npm run lint --prefix web --silent
 
 synth: .venv/.ready $(PAGE) ## The CloudFormation templates in cdk.out/, checked by cfn-lint
 	$(RUN) infra/app.py
