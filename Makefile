@@ -10,7 +10,7 @@ WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup page demo up test faults bench lint synth audit lock clean
+.PHONY: help setup page demo up test screenshots faults bench lint synth audit lock clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ up: .venv/.ready $(PAGE) ## Keep the system running until Ctrl-C
 
 test: setup lint synth ## Everything that must hold
 	$(RUN) -m pytest -n 2
+
+screenshots: setup ## Take the pictures of the page in docs/images
+	$(RUN) -m tests.browser.screenshots
 
 faults: setup ## Import while everything fails, 200 seeded runs; FAULT_SEED='17 42' does those again
 	$(RUN) -m pytest tests/faults -m "full or not full"
