@@ -21,7 +21,7 @@ export class LiveUploads {
   private retryMillis = FIRST_RETRY_MILLIS;
   /** When the next attempt to connect may be made. */
   private notBefore = 0;
-  private timer: number | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly client: LinefeedClient) {
     document.addEventListener("visibilitychange", () => this.settle());
@@ -100,7 +100,7 @@ export class LiveUploads {
   }
 
   private open(socket: WebSocket): void {
-    let ping: number | undefined;
+    let ping: ReturnType<typeof setInterval> | undefined;
     this.socket = socket;
     socket.addEventListener("open", () => {
       this.retryMillis = FIRST_RETRY_MILLIS;
