@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visitor
@@ -63,6 +64,15 @@ def test_what_was_refused_is_put_right_in_the_page(
         "SELECT count(*) FROM production_records WHERE work_unit_id = 'press-shop' AND upload_id = :id", id=upload_id
     )
     assert count == 38
+
+
+@pytest.mark.parametrize("cut", ["**/api/import/manufacturing-data?uploadId=*", "**/api/import/live"])
+def test_progress_comes_one_way_or_the_other(visit: Visit, send: Send, cut: str) -> None:
+    """By messages where the page cannot ask, by asking where it cannot connect."""
+    page = visit()
+    page.route(cut, lambda route: route.abort())
+    send(page, csv_bytes(rows(50)), "live.csv")
+    expect(page.get_by_text("50 of 50 records were imported.")).to_be_visible(timeout=60_000)
 
 
 def test_refused_rows_are_downloaded(visit: Visit, send: Send, tmp_path: Path) -> None:

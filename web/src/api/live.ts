@@ -16,6 +16,8 @@ const LONGEST_RETRY_MILLIS = 60_000;
  */
 export class LiveUploads {
   private readonly listeners = new Map<string, Set<Listener>>();
+  /** Of which nothing more is to be expected; they are told of if it comes otherwise, and not asked for. */
+  private readonly ended = new Set<string>();
   private socket: WebSocket | null = null;
   private connecting = false;
   private retryMillis = FIRST_RETRY_MILLIS;
@@ -67,7 +69,8 @@ export class LiveUploads {
   }
 
   private async poll(): Promise<void> {
-    await Promise.all([...this.listeners.keys()].map((uploadId) => this.ask(uploadId)));
+    const moving = [...this.listeners.keys()].filter((uploadId) => !this.ended.has(uploadId));
+    await Promise.all(moving.map((uploadId) => this.ask(uploadId)));
     this.settle();
   }
 
@@ -80,7 +83,10 @@ export class LiveUploads {
   }
 
   private tell(change: OneUpload): void {
-    for (const listener of this.listeners.get(change.upload.uploadId) ?? []) listener(change);
+    const { uploadId, stage } = change.upload;
+    if (stage === null) this.ended.add(uploadId);
+    else this.ended.delete(uploadId);
+    for (const listener of this.listeners.get(uploadId) ?? []) listener(change);
   }
 
   /** Each attempt costs a ticket, of which there are so many an hour: the next one comes no sooner than it may. */
