@@ -46,7 +46,7 @@ screenshots: setup ## Take the pictures of the page in docs/images
 faults: setup ## Import while everything fails, 200 seeded runs; FAULT_SEED='17 42' does those again
 	$(RUN) -m pytest tests/faults -m "full or not full"
 
-bench: .venv/.ready $(PAGE) ## Measure the engine and the system against Postgres' COPY
+bench: setup ## Measure the engine and the system against Postgres' COPY
 	$(RUN) -m bench
 
 lint: .venv/.ready $(PAGE) ## Style, types, layers
