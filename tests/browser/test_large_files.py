@@ -95,12 +95,13 @@ def test_a_closed_page_goes_on_where_it_was(visit: Visit, tmp_path: Path, size: 
         page.get_by_role("button", name="Go on").click()
     else:
         expect(page.get_by_text("Choose the same file again")).to_be_visible()
-        other = tmp_path / "other.csv"
-        other.write_text("another")
+        other = tmp_path / "changed" / path.name
+        other.parent.mkdir()
+        other.write_bytes(path.read_bytes()[::-1])
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="Choose the file again").click()
         chooser.value.set_files(other)
-        expect(page.get_by_text("This is another file.")).to_be_visible()
+        expect(page.get_by_text("This is another file, or it was changed since.")).to_be_visible()
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="Choose the file again").click()
         chooser.value.set_files(path)

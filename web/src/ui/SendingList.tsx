@@ -91,8 +91,8 @@ function Acts({ file, sender }: { file: Sending; sender: FileSender }) {
 function ChooseAgain({ file, sender }: { file: Sending; sender: FileSender }) {
   const input = useRef<HTMLInputElement>(null);
   const [other, setOther] = useState(false);
-  async function take(chosen: File | undefined): Promise<void> {
-    if (chosen) setOther(!(await sender.goOnWith(file.id, chosen)));
+  function take(chosen: File | undefined): void {
+    if (chosen) setOther(!sender.goOnWith(file.id, chosen));
   }
   return (
     <>
@@ -101,7 +101,7 @@ function ChooseAgain({ file, sender }: { file: Sending; sender: FileSender }) {
         type="file"
         hidden
         onChange={(event) => {
-          void take(event.currentTarget.files?.[0]);
+          take(event.currentTarget.files?.[0]);
           event.currentTarget.value = "";
         }}
       />

@@ -150,13 +150,18 @@ export class FileSender {
     await this.run(id);
   }
 
-  /** Show the browser a file again whose content it no longer has; false for another one. */
-  async goOnWith(id: string, file: File): Promise<boolean> {
-    const lost = this.uppy.getFile(id);
-    if (!lost || file.name !== lost.name || file.size !== lost.size) return false;
-    this.uppy.setFileState(id, { data: file, isGhost: false } as Partial<SentFile>);
-    await this.again(id);
-    return true;
+  /**
+   * Show the browser a file again whose content it no longer has, so that it goes on where it was. False for another
+   * one, or where it was changed since: parts of two contents must not become one file.
+   */
+  goOnWith(id: string, file: File): boolean {
+    try {
+      const added = this.uppy.addFile({ name: file.name, type: file.type, data: file, source: "person" });
+      if (added !== id) this.uppy.removeFile(added);
+      return added === id;
+    } catch {
+      return false; // it is in the list already, or is not taken at all
+    }
   }
 
   /** Send bytes that the page itself has made, to the end; returns the upload's id. Throws what keeps it from that. */
@@ -277,6 +282,7 @@ export class FileSender {
   }
 
   private forget(id: string): void {
+    this.signers.delete(this.uppy.getFile(id)?.meta.started?.uploadId ?? "");
     this.errors.delete(id);
     this.interrupted.delete(id);
     this.rates.delete(id);
