@@ -25,6 +25,7 @@ from bench.imports import import_seconds
 from bench.layouts import layout_ratios
 from bench.load import load_the_system
 from bench.memory import worker_peak_megabytes
+from bench.page import measure_page
 from bench.queue import queue_waits
 from bench.system import system_ratio
 from bench.undo import undo_seconds
@@ -144,6 +145,12 @@ def _undo(folder: Path, rows: int, _: int) -> Iterator[Result]:
     yield Result("undo_of_delete", round(seconds.undo / seconds.delete, 2), "× a plain DELETE of as many")
 
 
+def _page(folder: Path, *_: int) -> Iterator[Result]:
+    page = measure_page(folder)
+    yield Result("page_first_paint_ms", round(page.first_paint), "ms, with nothing kept", 1000, most=True)
+    yield Result("page_script_kb", round(page.script), "kB of script, packed", 250, most=True)
+
+
 _PARTS: dict[str, Callable[[Path, int, int], Iterator[Result]]] = {
     "engine": _engine,
     "system": _system,
@@ -154,6 +161,7 @@ _PARTS: dict[str, Callable[[Path, int, int], Iterator[Result]]] = {
     "layouts": _layouts,
     "queue": _queue,
     "undo": _undo,
+    "page": _page,
 }
 """Each is given a folder, the records in the file, and how often to measure."""
 

@@ -18,8 +18,8 @@ from shared.adapters.postgres_records import PostgresRecords
 from shared.columnar.reader import TableReader
 from shared.domain.plan import Chunk, ImportPlan
 from shared.domain.upload import SourceObject, Totals, Upload, UploadOptions, UploadState
+from shared.services.draft_plan import make_plan
 from shared.services.load_chunk import load_chunk
-from shared.services.plan_import import make_plan
 from shared.services.ports import Objects, Uploads
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

@@ -16,8 +16,8 @@ from bench.engine import NOW, upload_of
 from bench.files import json_file, xlsx_file
 from shared.columnar.reader import TableReader
 from shared.domain.upload import SourceObject
+from shared.services.draft_plan import make_plan
 from shared.services.load_chunk import read_chunk
-from shared.services.plan_import import make_plan
 from shared.services.ports import Objects
 from shared.settings import Settings
 

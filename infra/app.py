@@ -13,9 +13,10 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from infra.application import synthesize  # noqa: E402
 from infra.configuration import ConfigurationError  # noqa: E402
+from infra.constructs.page import PageNotBuiltError  # noqa: E402
 
 if __name__ == "__main__":
     try:
         synthesize()
-    except ConfigurationError as error:
+    except (ConfigurationError, PageNotBuiltError) as error:
         sys.exit(str(error))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import aws_logs as logs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, create_model, field_validator
 from pydantic_core import ErrorDetails
 
 from infra.constructs.database import MOST_CLIENTS
@@ -48,6 +48,9 @@ _ChosenSettings: type[BaseModel] = create_model(
 )
 
 _ORIGIN = re.compile(r"https://[a-z0-9.-]+(:\d+)?|http://(localhost|127\.0\.0\.1)(:\d+)?")
+_ADDRESS = re.compile(rf"({_ORIGIN.pattern})([/?]\S*)?")
+_DOMAIN = re.compile(r"([a-z0-9-]+\.)+[a-z0-9-]+")
+_CERTIFICATE = re.compile(r"arn:aws:acm:us-east-1:\d{12}:certificate/[\w-]+")
 _LOG_RETENTIONS = {
     30: logs.RetentionDays.ONE_MONTH,
     60: logs.RetentionDays.TWO_MONTHS,
@@ -69,10 +72,26 @@ class Configuration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    page_origin: str = Field(alias="pageOrigin", description="Origin of the upload page; CORS lets no other in.")
+    settings: dict[str, Any]
+    page_origins: list[str] = Field(
+        default=[], alias="pageOrigins", description="Origins of the pages that upload; CORS lets no others in."
+    )
+    page_domain: str = Field(default="", alias="pageDomain", description="The page's own domain, where it has one.")
+    certificate_arn: str = Field(
+        default="", alias="certificateArn", description="Its certificate, in us-east-1.", validate_default=True
+    )
+    sign_in_url: str = Field(
+        default="", alias="signInUrl", description="Where the NextAuth app signs people in.", validate_default=True
+    )
+    oidc_client_id: str = Field(
+        default="", alias="oidcClientId", description="The page at the OpenID issuer.", validate_default=True
+    )
+    oidc_scope: str = Field(default="openid", alias="oidcScope", description="What the page asks the issuer for.")
+    oidc_token_origin: str = Field(
+        default="", alias="oidcTokenOrigin", description="Origin of the token endpoint, where it is not the issuer's."
+    )
     alarm_email: str = Field(default="", alias="alarmEmail", description="Who hears of alarms; empty for nobody.")
     log_retention_days: int = Field(default=90, alias="logRetentionDays", description="How long logs are kept.")
-    settings: dict[str, Any]
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Configuration:
@@ -90,14 +109,57 @@ class Configuration(BaseModel):
         """How long log groups keep what they have."""
         return _LOG_RETENTIONS[self.log_retention_days]
 
-    @field_validator("page_origin")
+    @property
+    def browser_origins(self) -> list[str]:
+        """Whose pages may call the API and send files: the page on its own domain, and those that were named."""
+        own = [f"https://{self.page_domain}"] if self.page_domain else []
+        return list(dict.fromkeys([*own, *self.page_origins]))
+
+    @field_validator("page_origins")
+    @classmethod
+    def _are_origins(cls, values: list[str]) -> list[str]:
+        for value in values:
+            if not _ORIGIN.fullmatch(value):
+                raise ValueError(_no_origin(value))
+        return values
+
+    @field_validator("oidc_token_origin")
     @classmethod
     def _is_an_origin(cls, value: str) -> str:
-        if not _ORIGIN.fullmatch(value):
-            raise ValueError(
-                f"{value!r} is not the origin of a page: write scheme, host and port and nothing else, such as "
-                "https://app.example.com (http for localhost alone)"
-            )
+        if value and not _ORIGIN.fullmatch(value):
+            raise ValueError(_no_origin(value))
+        return value
+
+    @field_validator("page_domain")
+    @classmethod
+    def _is_a_domain(cls, value: str) -> str:
+        if value and not _DOMAIN.fullmatch(value):
+            raise ValueError(f"{value!r} is not a domain: write its name and nothing else, such as files.example.com")
+        return value
+
+    @field_validator("certificate_arn")
+    @classmethod
+    def _is_a_certificate_for_the_domain(cls, value: str, info: ValidationInfo) -> str:
+        if value and not _CERTIFICATE.fullmatch(value):
+            raise ValueError(f"{value!r} is not the ARN of a certificate in us-east-1, where CloudFront looks for it")
+        if bool(value) != bool(info.data.get("page_domain")):
+            raise ValueError("a pageDomain and its certificateArn go together")
+        return value
+
+    @field_validator("sign_in_url")
+    @classmethod
+    def _is_an_address_for_nextauth(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("settings", {}).get("AUTH_PROVIDER") == "nextauth" and not value:
+            raise ValueError("AUTH_PROVIDER nextauth needs it: the page sends people there to sign in")
+        if value and not _ADDRESS.fullmatch(value):
+            raise ValueError(f"{value!r} is not an address with https (http for localhost alone)")
+        return value
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _is_there_for_oidc(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("settings", {}).get("AUTH_PROVIDER") == "oidc" and not value:
+            raise ValueError("AUTH_PROVIDER oidc needs it: the page signs people in as this client of the issuer")
         return value
 
     @field_validator("settings")
@@ -122,7 +184,7 @@ class Configuration(BaseModel):
 
     @field_validator("alarm_email")
     @classmethod
-    def _is_an_address(cls, value: str) -> str:
+    def _is_a_mailbox(cls, value: str) -> str:
         if value and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
             raise ValueError(f"{value!r} is not an e-mail address")
         return value
@@ -135,10 +197,21 @@ class Configuration(BaseModel):
         return value
 
 
+def _no_origin(value: str) -> str:
+    return (
+        f"{value!r} is not the origin of a page: write scheme, host and port and nothing else, such as "
+        "https://app.example.com (http for localhost alone)"
+    )
+
+
 def _sentence(fault: ErrorDetails) -> str:
     """A fault in the operator's words."""
     unknown = fault["type"] == "extra_forbidden"
     message = "there is nothing of this name to choose" if unknown else fault["msg"].removeprefix("Value error, ")
-    # A setting that was left out is named by its field, and the operator knows it in capitals.
-    place = [str(part).upper() if part in OPERATOR_SETTINGS else str(part) for part in fault["loc"]]
-    return f"{'.'.join(place)}: {message}"
+    return f"{'.'.join(_as_written(str(part)) for part in fault['loc'])}: {message}"
+
+
+def _as_written(name: str) -> str:
+    """What the operator calls a field: what was left out is named by the field itself."""
+    field = Configuration.model_fields.get(name)
+    return name.upper() if name in OPERATOR_SETTINGS else (field and field.alias) or name

@@ -24,6 +24,7 @@ class FunctionSpec(BaseModel):
     memory: Annotated[int, Field(ge=128, le=10_240, description="MB.")]
     storage: Annotated[int, Field(ge=512, le=10_240, description="MB of disk, under /tmp.")] = 512
     routes: tuple[str, ...] = ()
+    live: Annotated[tuple[str, ...], Field(description="Routes of the WebSocket API.")] = ()
     scanner: Annotated[str | None, Field(description="Deployed only where SCANNER is this.")] = None
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,11 +16,15 @@ from pydantic.json_schema import models_json_schema
 
 from infra.manifest import ROOT, read_manifest
 from shared.domain.audit import AuditEvent
+from shared.domain.identity import Permission, Role
+from shared.domain.problems import Severity
 from shared.domain.profile import Profile, ProfileContent
 from shared.domain.quality_report import QualityReport
 from shared.domain.record import ProductionRecord
-from shared.domain.upload import UploadStatus
+from shared.domain.upload import MalwareScan, Undone, UploadOptions, UploadStatus
 from shared.services.api_keys import NewApiKey
+from shared.services.confirm_preview import ConfirmPreview
+from shared.services.read_preview import ShownPreview
 from shared.services.send_parts import SignParts
 from shared.services.start_upload import StartUpload
 
@@ -27,6 +32,8 @@ TARGET = ROOT / "docs" / "openapi.json"
 _UPLOADS = "/api/import/manufacturing-data"
 _PROFILES = "/api/import/profiles"
 _KEYS = "/api/import/api-keys"
+_SESSION = "/api/import/session"
+_LIVE = "/api/import/live"
 
 Schema = dict[str, Any]
 
@@ -116,6 +123,15 @@ def _sending() -> dict[str, Schema]:
             "summary": "Import an upload that failed, was cancelled or undone again, without the chunks that are in",
             "responses": {"202": _answer("It is in the queue, or further.", _ref("ChangedUpload"))},
         },
+        f"POST {_UPLOADS}/{{uploadId}}/confirm": {
+            "operationId": "confirmPreview",
+            "summary": "Import an upload as its preview shows it, or by other choices, or have it shown by them",
+            "requestBody": {**_body("ConfirmPreview"), "required": False},
+            "responses": {
+                "200": _answer("It was confirmed so before, and is in.", _ref("ChangedUpload")),
+                "202": _answer("It is in the queue, or further.", _ref("ChangedUpload")),
+            },
+        },
         f"POST {_UPLOADS}/{{uploadId}}/undo": {
             "operationId": "undoUpload",
             "summary": "Take all rows of an upload that has ended out of the table",
@@ -134,10 +150,22 @@ def _reading() -> dict[str, Schema]:
         f"GET {_UPLOADS}": {
             "operationId": "getUploads",
             "summary": "One upload with its progress, or a page of the tenant's uploads, the newest first",
-            "parameters": [_UPLOAD_ID, *pages],
+            "description": "A page looks at a thousand uploads at most: with a filter it may be short, or empty, and "
+            "yet have a nextCursor.",
+            "parameters": [_UPLOAD_ID, *pages, *_filters()],
             "responses": {
-                "200": _answer("With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads")]})
+                "200": _answer(
+                    "With uploadId one, else a page.", {"anyOf": [_one_upload(), _page("uploads", _ref("Upload"))]}
+                )
             },
+        },
+        f"POST {_LIVE}": {
+            "operationId": "openLive",
+            "summary": "An address for a WebSocket over which the tenant's uploads are told as they change",
+            "description": "Good for one connection, until it expires. A message has `type` upload, and `upload` and "
+            "`progress` as getUploads answers them for one upload; `truncated` in an upload says that what may be long "
+            "was left out. A message of `type` ping is answered with one of `type` pong.",
+            "responses": {"201": _answer("Where to connect.", _ref("Download"))},
         },
         f"GET {_UPLOADS}/template": {
             "operationId": "getTemplate",
@@ -150,7 +178,10 @@ def _reading() -> dict[str, Schema]:
             "summary": "A page of the refused rows, or the way to a file of all",
             "parameters": [_format("json", "csv", "xlsx"), *pages],
             "responses": {
-                "200": _answer("A page, or the file's address.", {"anyOf": [_page("refusedRows"), _ref("Download")]}),
+                "200": _answer(
+                    "A page, or the file's address.",
+                    {"anyOf": [_refused_rows(), _ref("Download")]},
+                ),
                 "302": {"description": "The file is there."},
             },
         },
@@ -159,6 +190,11 @@ def _reading() -> dict[str, Schema]:
             "summary": "What was done to an upload, by whom and why, the oldest first",
             "parameters": pages,
             "responses": {"200": _answer("A page of events.", _page("events", _ref("AuditEvent")))},
+        },
+        f"GET {_UPLOADS}/{{uploadId}}/preview": {
+            "operationId": "getPreview",
+            "summary": "How the file of an upload is read that waits to be confirmed",
+            "responses": {"200": _answer("The preview, and what its columns can be.", _ref("ShownPreview"))},
         },
         f"GET {_UPLOADS}/{{uploadId}}/report": {
             "operationId": "getReport",
@@ -169,9 +205,26 @@ def _reading() -> dict[str, Schema]:
     }
 
 
+def _filters() -> list[Schema]:
+    """What a listed upload must be."""
+    statuses = {"type": "array", "items": _one_of(UploadStatus)}
+    names = {"search": 255, "workUnitId": 100, "createdBy": 100}
+    time = {**_TEXT, "format": "date-time"}
+    return [
+        {**_query("status", statuses), "style": "form", "explode": False},
+        *(_query(name, {**_TEXT, "maxLength": most}) for name, most in names.items()),
+        *(_query(name, time) for name in ("from", "to")),
+    ]
+
+
 def _of_the_tenant() -> dict[str, Schema]:
-    """The tenant's profiles and API keys."""
+    """The tenant's profiles and API keys, and who is asking."""
     return {
+        f"GET {_SESSION}": {
+            "operationId": "getSession",
+            "summary": "Who is asking, and what they may",
+            "responses": {"200": _answer("The session.", _ref("Session"))},
+        },
         f"GET {_PROFILES}": {
             "operationId": "getProfiles",
             "summary": "All profiles of the tenant, by name",
@@ -218,8 +271,11 @@ def _of_the_tenant() -> dict[str, Schema]:
 
 
 def _schemas() -> Schema:
-    taken: list[type[BaseModel]] = [StartUpload, SignParts, ProfileContent, NewApiKey]
-    given: list[type[BaseModel]] = [Profile, AuditEvent, QualityReport, ProductionRecord]
+    taken: list[type[BaseModel]] = [StartUpload, ConfirmPreview, SignParts, ProfileContent, NewApiKey]
+    given: list[type[BaseModel]] = [
+        *(Profile, AuditEvent, QualityReport, ProductionRecord),
+        *(UploadOptions, MalwareScan, Undone, ShownPreview),
+    ]
     _, of_models = models_json_schema(
         [*((model, "validation") for model in taken), *((model, "serialization") for model in given)],
         by_alias=True,
@@ -238,7 +294,7 @@ def _schemas() -> Schema:
             success={"type": "boolean"},
             uploadId=text,
             jobId=text,
-            status=_status(),
+            status=_one_of(UploadStatus),
             message=text,
             tracking=_object(statusUrl=text, websocketUrl={"type": ["string", "null"]}),
             upload={
@@ -256,7 +312,7 @@ def _schemas() -> Schema:
                 ]
             },
         ),
-        "Upload": _object(uploadId=text, fileName=text, status=_status(), stage=text, message=text, createdAt=text),
+        "Upload": _upload(schemas["UploadOptions"]),
         "ChangedUpload": _object(success={"type": "boolean"}, upload=_ref("Upload")),
         "Progress": _object(
             totalRecords=number,
@@ -272,7 +328,97 @@ def _schemas() -> Schema:
         ),
         "CreatedApiKey": _object(keyId=text, name=text, key=text, createdAt=text, createdBy=text),
         "Download": _object(url=text, expiresAt=text),
+        "RefusedRow": _refused_row(),
+        "Problem": _problem(),
+        "Session": _object(
+            user=text,
+            tenant=text,
+            role=_one_of(Role),
+            permissions={"type": "array", "items": _one_of(Permission)},
+        ),
     }
+
+
+def _upload(options: Schema) -> Schema:
+    """An upload as `show_upload` makes it, with its options; each member is there but for what one alone has."""
+    time, count = {"type": ["string", "null"], "format": "date-time"}, {"type": "integer"}
+    totals = _object(
+        **dict.fromkeys(("records", "imported", "duplicates", "refused", "warnings", "unprocessed"), count)
+    )
+    shown = _object(
+        uploadId=_TEXT,
+        jobId=_TEXT,
+        fileName=_TEXT,
+        fileSize=count,
+        mimeType=_TEXT,
+        status=_one_of(UploadStatus),
+        stage={"type": ["string", "null"], "description": "Where it is; null once it has ended."},
+        message=_TEXT,
+        createdAt={"type": "string", "format": "date-time"},
+        createdBy=_TEXT,
+        correlationId=_TEXT,
+        corrects={"type": ["string", "null"], "description": "The upload whose refused rows it brings again."},
+        corrections={"type": "array", "items": _correction(), "description": "Those of its own; the oldest first."},
+        attempt=count,
+        receivedAt=time,
+        acceptedAt=time,
+        plannedAt=time,
+        importStartedAt=time,
+        endedAt=time,
+        malwareScan=_or_null(_ref("MalwareScan")),
+        totals=_or_null(totals),
+        failure=_or_null(_ref("Failure")),
+        undone=_or_null(_ref("Undone")),
+        columns={"type": "object", "additionalProperties": _TEXT, "description": "Column → record field."},
+        unmappedColumns={"type": "array", "items": _TEXT},
+        decisions={"type": "array", "items": _ref("Decision")},
+    )
+    errors = {"type": "array", "items": _ref("Problem"), "description": "Of the first refused rows; one upload only."}
+    corrected = {**count, "description": "That are in by its completed corrections; one upload only."}
+    shown["properties"] |= options["properties"] | {"errors": errors, "correctedRecords": corrected}
+    shown["required"] += options["properties"]
+    return shown
+
+
+def _correction() -> Schema:
+    """A correction as the upload knows it that it corrects."""
+    entry = _object(uploadId=_TEXT, createdAt={"type": "string", "format": "date-time"}, createdBy=_TEXT)
+    status = {"anyOf": [_one_of(UploadStatus), {"type": "null"}]}
+    entry["properties"]["status"] = {**status, "description": "Of one upload only; null where it has expired."}
+    return entry
+
+
+def _refused_rows() -> Schema:
+    """A page of them, with the file's columns in their order, which an object's members need not have."""
+    page = _page("refusedRows", _ref("RefusedRow"))
+    page["properties"]["columns"] = {"type": "array", "items": _TEXT}
+    page["required"].append("columns")
+    return page
+
+
+def _refused_row() -> Schema:
+    record = {"anyOf": [{"type": "object", "additionalProperties": _TEXT}, _TEXT]}
+    corrected = {"type": ["string", "null"], "description": "The completed correction that has brought the row in."}
+    row = _object(
+        row={"type": "integer"},
+        record=record,
+        errors={"type": "array", "items": _ref("Problem")},
+        correctedBy=corrected,
+    )
+    row["properties"]["truncated"] = {"const": True, "description": "Its texts are too long to be shown whole."}
+    return row
+
+
+def _problem() -> Schema:
+    """What is wrong with a row, as every list of errors has it."""
+    maybe = {"type": ["string", "null"]}
+    return _object(
+        row={"type": "integer"}, field=maybe, value=maybe, error=_TEXT, code=_TEXT, severity=_one_of(Severity)
+    )
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _parts(further: str) -> Schema:
@@ -280,8 +426,8 @@ def _parts(further: str) -> Schema:
     return {"type": "array", "items": part}
 
 
-def _status() -> Schema:
-    return {"type": "string", "enum": [status.value for status in UploadStatus]}
+def _one_of(choices: type[StrEnum]) -> Schema:
+    return {"type": "string", "enum": [choice.value for choice in choices]}
 
 
 def _one_upload() -> Schema:

@@ -134,7 +134,7 @@ class LinefeedClient:
         self,
         path: Path,
         *,
-        work_unit_id: str,
+        work_unit_id: str | None,
         idempotency_key: str | None = None,
         checksum: bool = True,
         **options: Any,
@@ -142,19 +142,20 @@ class LinefeedClient:
         """Announce a file and get `{uploadId, jobId, tracking, upload: {url, fields, expiresAt}, …}`.
 
         `options` are those of `shared.domain.upload.UploadOptions`; what is None or not given is left to the system,
-        and the type to the file's name. Without an `idempotency_key` each call is an upload of its own; with one, a
-        repeated call gets the first answer. With a `checksum`, S3 takes these bytes and no others.
+        and the type to the file's name. With `corrects`, the file brings refused rows of that upload again, and the
+        work unit may be None. Without an `idempotency_key` each call is an upload of its own; with one, a repeated call
+        gets the first answer. With a `checksum`, S3 takes these bytes and no others.
         """
         request: Document = {
             "fileName": path.name,
             "fileSize": path.stat().st_size,
             "mimeType": mime_type(path),
-            "workUnitId": work_unit_id,
             "importType": import_type(path),
         }
         if checksum:
             request["checksumSha256"] = _sha256(path)
-        request |= {to_camel(name): value for name, value in options.items() if value is not None}
+        chosen = {"work_unit_id": work_unit_id, **options}
+        request |= {to_camel(name): value for name, value in chosen.items() if value is not None}
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return _json(self._send("POST", "", json=request, headers=headers))
 
@@ -246,13 +247,26 @@ class LinefeedClient:
         """Have an upload imported again, without what is in: `{success, upload}`."""
         return _json(self._send("POST", f"/{upload_id}/retry"))
 
+    def preview(self, upload_id: str) -> Document:
+        """How the file of an upload is read that waits to be confirmed."""
+        return _json(self._send("GET", f"/{upload_id}/preview"))
+
+    def confirm(self, upload_id: str, **choices: Any) -> Document:
+        """Import an upload as its preview shows it, or by other choices: `{success, upload}`."""
+        body = {to_camel(name): value for name, value in choices.items()}
+        return _json(self._send("POST", f"/{upload_id}/confirm", json=body))
+
     def undo(self, upload_id: str) -> Document:
         """Have an upload's rows leave the table; `{success, upload}`, with the upload undone or being so."""
         return _json(self._send("POST", f"/{upload_id}/undo"))
 
-    def history(self, limit: int | None = None, cursor: str | None = None) -> Document:
-        """One page of the tenant's uploads, newest first: `{uploads, pagination}`."""
-        return _json(self._send("GET", "", params=_page(limit, cursor)))
+    def history(self, limit: int | None = None, cursor: str | None = None, **wanted: str | list[str]) -> Document:
+        """One page of the tenant's uploads, newest first: `{uploads, pagination}`.
+
+        `wanted` are parameters of the API, such as `status`, `search` and `from`. With them a page may be short and
+        yet have a cursor.
+        """
+        return _json(self._send("GET", "", params={**_page(limit, cursor), **wanted}))
 
     def refused_rows(self, upload_id: str, limit: int | None = None, cursor: str | None = None) -> Document:
         """One page of the refused rows: `{refusedRows, pagination}`."""

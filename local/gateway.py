@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -16,16 +14,16 @@ from typing import Any
 
 from aiohttp import web
 
+from local.access_log import log_access
 from local.gateway_events import HttpAnswer, HttpApi, HttpRequest, MalformedAnswer, answer_from
 from local.lambda_host import HostStopping, InvocationResult
+from local.loop_server import LoopServer
 
 BODY_BYTES = 10 * 1024 * 1024
 """Largest request body."""
 
 _LOG = logging.getLogger(__name__)
 _CONCURRENT_REQUESTS = 64
-_CONTEXT_VARIABLE = re.compile(r"\$context\.([A-Za-z.]+)")
-_DRAIN_SECONDS = 20.0
 
 Invoke = Callable[[str, bytes], InvocationResult]
 
@@ -36,37 +34,21 @@ class Gateway:
     def __init__(self, api: HttpApi, invoke: Invoke, *, port: int, access_log: Path) -> None:
         self._api = api
         self._invoke = invoke
-        self._port = port
         self._access_log = access_log
         self._threads = ThreadPoolExecutor(_CONCURRENT_REQUESTS, thread_name_prefix="gateway")
-        self._loop = asyncio.new_event_loop()
-        self._runner: web.AppRunner | None = None
-        self._loop_thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
+        self._server = LoopServer("gateway", port)
         self.url = ""
 
     def start(self) -> None:
         """Listen; raises OSError when the port is taken."""
-        self._loop_thread.start()
-        self._port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
-        self.url = f"http://127.0.0.1:{self._port}"
+        app = web.Application(client_max_size=BODY_BYTES)
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        self.url = f"http://127.0.0.1:{self._server.start(app)}"
 
     def stop(self) -> None:
         """Take no more requests, let those under way end, and stop."""
-        if self._runner is not None:
-            asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result()
-        if self._loop_thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._loop_thread.join()
+        self._server.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _listen(self) -> int:
-        app = web.Application(client_max_size=BODY_BYTES)
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_SECONDS)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        port: int = self._runner.addresses[0][1]
-        return port
 
     async def _serve(self, incoming: web.Request) -> web.Response:
         """Answer one request and log it."""
@@ -89,7 +71,7 @@ class Gateway:
         answer_headers = self._headers(answer, incoming, request_id)
         context |= {"status": answer.status, "responseLength": len(answer.body)}
         context["responseLatency"] = int((time.time() - started) * 1000)
-        self._log_access(context)
+        log_access(self._access_log, self._api.access_log_format, context)
         response = web.Response(status=answer.status, body=answer.body)
         for name, value in answer_headers:
             response.headers.add(name, value)
@@ -104,7 +86,7 @@ class Gateway:
         route, parameters = found
         context["routeKey"] = route.key
         event = json.dumps(self._api.event(request, route, parameters)).encode()
-        invocation = self._loop.run_in_executor(self._threads, self._invoke, route.function, event)
+        invocation = self._server.loop.run_in_executor(self._threads, self._invoke, route.function, event)
         try:
             result = await asyncio.wait_for(asyncio.shield(invocation), route.timeout)
         except (TimeoutError, HostStopping) as error:
@@ -124,14 +106,6 @@ class Gateway:
         preflight = incoming.method == "OPTIONS"
         said = self._api.cors.headers(incoming.headers.get("Origin"), preflight=preflight)
         return [pair for pair in headers if not pair[0].startswith("access-control-")] + list(said.items())
-
-    def _log_access(self, context: dict[str, Any]) -> None:
-        """Write a line in the format of the template."""
-        if self._api.access_log_format is None:
-            return
-        line = _CONTEXT_VARIABLE.sub(lambda name: str(context.get(name[1], "-")), self._api.access_log_format)
-        with self._access_log.open("a") as log:
-            log.write(line + "\n")
 
 
 def _request(incoming: web.Request, body: bytes, request_id: str, received_at: float) -> HttpRequest:

@@ -125,6 +125,11 @@ class HttpApi:
     access_log_format: str | None = None
     routes: tuple[Route, ...] = field(default=())
 
+    @property
+    def domain(self) -> str:
+        """The API's public name."""
+        return f"{self.api_id}.execute-api.{self.region}.amazonaws.com"
+
     def find(self, request: HttpRequest) -> tuple[Route, dict[str, str]] | None:
         """The most specific route for a request, with its path parameters."""
         for route in sorted(self.routes, key=lambda route: route.precedence):
@@ -136,7 +141,6 @@ class HttpApi:
     def event(self, request: HttpRequest, route: Route, parameters: Mapping[str, str]) -> dict[str, Any]:
         """The event for the route's function."""
         body, is_base64 = _event_body(request)
-        domain = f"{self.api_id}.execute-api.{self.region}.amazonaws.com"
         received = datetime.fromtimestamp(request.received_at, UTC)
         event: dict[str, Any] = {
             "version": "2.0",
@@ -149,7 +153,7 @@ class HttpApi:
             "requestContext": {
                 "accountId": self.account,
                 "apiId": self.api_id,
-                "domainName": domain,
+                "domainName": self.domain,
                 "domainPrefix": self.api_id,
                 "http": {
                     "method": request.method,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Make .venv with the locked packages, or with the argument “tests” install the npm packages of the tests. What is
-# missing on the system is installed through apt where we are root, and named where we are not.
+# Make .venv with the locked packages, or with the argument “tests” or “page” install the npm packages of the tests or
+# of the upload page. What is missing on the system is installed through apt where we are root, and named where we are
+# not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,14 +32,30 @@ find_python() {
   exit 1
 }
 
-if [ "${1:-}" = tests ]; then
+install_packages() { # install_packages FOLDER: its locked npm packages, none of which runs a script of its own
   need node nodejs
   need npm npm
-  need clamd clamav-daemon
-  echo "Setting up tests/nextauth …"
-  npm ci --prefix tests/nextauth --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
-  exit
-fi
+  echo "Setting up $1 …"
+  npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+}
+
+case ${1:-} in
+  tests)
+    need clamd clamav-daemon
+    need chromium chromium
+    install_packages tests/nextauth
+    exit
+    ;;
+  page)
+    need node nodejs
+    if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'; then
+      echo "The upload page is built with Node 20.19 or newer, and this is $(node --version)." >&2
+      exit 1
+    fi
+    install_packages web
+    exit
+    ;;
+esac
 
 need python3 python3 python3-venv
 need node nodejs

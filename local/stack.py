@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 import tomllib
 from collections.abc import Mapping
@@ -25,17 +26,22 @@ from local.aws.step_functions import stop_all as stop_all_executions
 from local.aws_clients import AwsClients
 from local.control import ControlServer
 from local.gateway import Gateway
+from local.hosts import PAGE_DOMAIN, Hosts
 from local.lambda_host import HostStopping, LambdaHost, Platform
+from local.page import PageServer, address_of, listen
+from local.page_config import write_config
 from local.postgres import Address, EmbeddedPostgres, PostgresError, ensure_database
 from local.resources import DeploymentError, World, create
 from local.resources.custom import provider_functions
-from local.resources.http_api import http_api
+from local.resources.http_api import http_api, socket_api
+from local.resources.page import the_distribution
 from local.scanner import scanner_settings
 from local.scheduler import Scheduler
 from local.sessions import PEOPLE, make_token
 from local.stack_file import STATE_FOLDER, AlreadyRunning, StackLock, remove_description, write_description
 from local.synth import CACHE, ROOT, SynthesisError, synthesized_stacks
-from local.template import Deployment, StackTemplate, TemplateError
+from local.template import Created, Deployment, Resource, StackTemplate, TemplateError
+from local.websocket_gateway import WebSocketGateway
 from shared.settings import Settings
 
 ACCOUNT = "123456789012"
@@ -60,7 +66,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StackOptions:
-    """What somebody may choose for a local stack. A port of 0 takes a free one.
+    """What somebody may choose for a local stack. A port of 0 takes a free one, None the usual one if it is free.
 
     `postgres_dsn` names a Postgres to use instead of the embedded one; `overrides` are settings by their name in
     capitals. `functions_endpoint` is where functions reach AWS' endpoint when something stands between them, which the
@@ -71,6 +77,7 @@ class StackOptions:
     region: str = DEFAULT_REGION
     api_port: int = 0
     aws_port: int = 0
+    page_port: int | None = None
     postgres_dsn: str | None = None
     functions_endpoint: str | None = None
     overrides: Mapping[str, str] | None = None
@@ -78,7 +85,8 @@ class StackOptions:
 
     @classmethod
     def from_environment(cls, folder: Path = STATE_FOLDER, *, enforce_roles: bool = False) -> StackOptions:
-        """Read AWS_REGION, the fields of Settings, and LINEFEED_ with API_PORT, AWS_PORT, POSTGRES_DSN and so on."""
+        """Read AWS_REGION, the fields of Settings, and LINEFEED_ with API_PORT, PAGE_PORT, POSTGRES_DSN and so on."""
+        page_port = os.environ.get("LINEFEED_PAGE_PORT")
         names = (field.upper() for field in Settings.model_fields)
         given = {name: os.environ[name] for name in names if name in os.environ}
         return cls(
@@ -86,6 +94,7 @@ class StackOptions:
             region=os.environ.get("AWS_REGION", DEFAULT_REGION),
             api_port=int(os.environ.get("LINEFEED_API_PORT", "0")),
             aws_port=int(os.environ.get("LINEFEED_AWS_PORT", "0")),
+            page_port=int(page_port) if page_port else None,
             postgres_dsn=os.environ.get("LINEFEED_POSTGRES_DSN"),
             functions_endpoint=os.environ.get("LINEFEED_FUNCTIONS_ENDPOINT"),
             enforce_roles=enforce_roles,
@@ -137,7 +146,12 @@ class LocalStack:
             database, outside = postgres.result()
             stacks = synthesis.result()
         platform = Platform(self._options.region, ACCOUNT, aws.endpoint, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
-        host = self._start_host(replace(platform, endpoint_url=self._options.functions_endpoint or aws.endpoint))
+        from_functions = replace(platform, endpoint_url=self._options.functions_endpoint or aws.endpoint)
+        host = self._start_host(from_functions)
+        # Bound now, because the templates name the page; it is served when all that it needs is there.
+        listener = self._running.enter_context(listen(self._options.page_port))
+        hosts = _hosts(listener, from_functions)
+        sockets = self._start_websocket_gateway(host)
         client = AwsClients(platform)
         world = World(
             platform=platform,
@@ -147,13 +161,18 @@ class LocalStack:
             functions=read_functions(),
             overrides=self._options.overrides or {},
             assembly=CACHE,
+            socket_address=sockets.address,
             keys=self._keys if self._options.enforce_roles else None,
             providers=provider_functions(stacks),
         )
-        outputs = self._deploy(stacks, world)
+        outputs = self._deploy(stacks, world, hosts)
+        sockets.serve(socket_api(world))
         self._running.callback(self._finish_imports, client, outputs["StateMachineArn"])
         self._start_scheduler(world)
-        gateway = self._start_gateway(world)
+        gateway = self._start_gateway(world, hosts)
+        sessions = _sessions(client, outputs["AuthSecretArn"])
+        write_config(the_distribution(world), client, sessions=sessions, overrides=world.overrides)
+        self._start_page(world, listener, hosts)
         control = ControlServer(host.workers)
         control.start()
         self._running.callback(control.stop)
@@ -164,8 +183,8 @@ class LocalStack:
             "bucket": outputs["BucketName"],
             "postgresDsn": outside.dsn,
             "stateMachineArn": outputs["StateMachineArn"],
-            "pageUrl": None,
-            "sessions": _sessions(client, outputs["AuthSecretArn"]),
+            "pageUrl": hosts.localized(outputs["PageUrl"]),
+            "sessions": sessions,
             "authSecretArn": outputs["AuthSecretArn"],
             "controlUrl": control.url,
             "logs": str(self._folder / "logs"),
@@ -221,13 +240,15 @@ class LocalStack:
         result = self._host.invoke(call.function_name, call.payload, call.request_id)
         return FunctionResult(result.payload, "Unhandled" if result.failed else None)
 
-    def _deploy(self, stacks: list[StackTemplate], world: World) -> dict[str, Any]:
-        """Create every stack; the outputs of all."""
+    def _deploy(self, stacks: list[StackTemplate], world: World, hosts: Hosts) -> dict[str, Any]:
+        """Create every stack, with this machine's addresses in the place of public ones; the outputs of all."""
         for name, value in world.overrides.items():
             _LOG.info("%s=%s, from the environment, goes over the template's value", name, value)
-        deployment = Deployment(
-            lambda resource: create(resource, world), region=world.platform.region, account=world.platform.account
-        )
+
+        def create_here(resource: Resource) -> Created:
+            return create(replace(resource, properties=hosts.localized(resource.properties)), world)
+
+        deployment = Deployment(create_here, region=world.platform.region, account=world.platform.account)
         outputs: dict[str, Any] = {}
         for stack in stacks:
             outputs |= deployment.deploy(stack)
@@ -241,12 +262,34 @@ class LocalStack:
         scheduler.start()
         self._running.callback(scheduler.stop)
 
-    def _start_gateway(self, world: World) -> Gateway:
-        log = self._folder / "logs" / "gateway.log"
-        gateway = Gateway(http_api(world), world.host.invoke, port=self._options.api_port, access_log=log)
+    def _start_websocket_gateway(self, host: LambdaHost) -> WebSocketGateway:
+        """Before anything is deployed: functions are told its address."""
+        gateway = WebSocketGateway(host.invoke, self._keys, access_log=self._folder / "logs" / "websocket-gateway.log")
         self._running.callback(gateway.stop)
         gateway.start()
         return gateway
+
+    def _start_gateway(self, world: World, hosts: Hosts) -> Gateway:
+        log, api = self._folder / "logs" / "gateway.log", http_api(world)
+        gateway = Gateway(api, world.host.invoke, port=self._options.api_port, access_log=log)
+        self._running.callback(gateway.stop)
+        gateway.start()
+        hosts.add(f"https://{api.domain}", gateway.url)
+        return gateway
+
+    def _start_page(self, world: World, listener: socket.socket, hosts: Hosts) -> None:
+        page = PageServer(the_distribution(world), listener, s3=world.client("s3"), hosts=hosts)
+        self._running.callback(page.stop)
+        page.start()
+
+
+def _hosts(listener: socket.socket, from_functions: Platform) -> Hosts:
+    """The public names of the page and of S3, whose URLs the functions sign."""
+    hosts = Hosts()
+    hosts.add(f"https://{PAGE_DOMAIN}", address_of(listener))
+    for host in (f"s3.{from_functions.region}.amazonaws.com", "s3.amazonaws.com"):
+        hosts.add(f"https://{host}", from_functions.endpoint_url)
+    return hosts
 
 
 def read_functions() -> dict[str, tuple[Path, ...]]:

@@ -1,8 +1,8 @@
 """Gets the templates from the CDK app, and keeps them until something that they are made of changes.
 
 A synthesis takes seconds. What it is made of is: the Python modules that it imported (recorded while it ran),
-the data files beside them, and the versions of CDK. The functions' code is not among it: it changes the hashes
-of assets alone, which the local run does not use.
+the data files beside them, the built page, and the versions of CDK. The functions' code is not among it: it changes
+the hashes of assets alone, which the local run does not use.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from local.hosts import PAGE_DOMAIN
 from local.template import StackTemplate, read_assembly
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,10 +30,14 @@ CACHE = ROOT / ".local" / "cdk.out"
 """Shared by all local stacks of this checkout, since it is a product of the sources and no state."""
 
 _APP = "infra/app.py"
-_DATA = ("cdk.json", "functions/manifest.toml", "requirements/*.txt")
+_DATA = ("cdk.json", "functions/manifest.toml", "requirements/*.txt", "web/dist/**/*")
 _LIBRARIES = ("aws-cdk-lib", "constructs", "cdk-nag")
-_CONTEXT: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
-"""Bundles no asset: the functions run from their sources."""
+_CONTEXT: dict[str, Any] = {
+    "aws:cdk:bundling-stacks": [],
+    "pageDomain": PAGE_DOMAIN,
+    "certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/local",
+}
+"""Bundles no asset, for the functions run from their sources; and gives the page a name (see `local.hosts`)."""
 
 _RECORD = "linefeed-inputs.json"
 _RUN_AND_RECORD = """
@@ -114,7 +119,7 @@ def _digest(modules: list[str]) -> str:
     facts = [platform.python_version(), json.dumps(_CONTEXT), *(f"{name} {version(name)}" for name in _LIBRARIES)]
     for fact in facts:
         digest.update(fact.encode() + b"\0")
-    data = sorted(path for pattern in _DATA for path in ROOT.glob(pattern))
+    data = sorted(path for pattern in _DATA for path in ROOT.glob(pattern) if path.is_file())
     for path in [*(ROOT / module for module in modules), *data]:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(ROOT).as_posix()}\0{len(content)}\0".encode() + content)

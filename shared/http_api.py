@@ -21,6 +21,7 @@ from shared.observability import logger
 from shared.services.api_keys import holder_of
 
 BASE = "/api/import/manufacturing-data"
+SESSION = "/api/import/session"
 
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """The headers of every answer: no cache keeps it, and no browser guesses at what it is."""

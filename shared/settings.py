@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     )
 
     # What the deployment fills in
-    page_origin: str = Field("", description="Origin of the upload page.")
+    page_origins: tuple[str, ...] = Field((), description="Origins of the pages that upload, as a JSON list.")
     bucket: str = ""
     uploads_table: str = ""
     jobs_table: str = ""
@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     audit_table: str = ""
     profiles_table: str = ""
     api_keys_table: str = ""
+    live_tickets_table: str = ""
+    live_connections_table: str = ""
+    live_url: str = Field("", description="Where pages connect to be told of changes: the WebSocket API's address.")
     verdicts_table: str = Field("", description="What GuardDuty has said of objects.")
     state_machine_arn: str = ""
     scan_upload_function: str = Field("", description="The function that scans an object.")

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import boto3  # noqa: TID251 (the one place)
 from botocore.config import Config
 
+from shared.adapters.api_gateway_sockets import ApiGatewaySockets
 from shared.adapters.dynamodb_api_keys import DynamoApiKeys
 from shared.adapters.dynamodb_jobs import DynamoJobQueue
+from shared.adapters.dynamodb_live import DynamoLiveConnections, DynamoLiveTickets
 from shared.adapters.dynamodb_profiles import DynamoProfiles
 from shared.adapters.dynamodb_rate_limits import DynamoRateLimiter
 from shared.adapters.dynamodb_uploads import DynamoUploads
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 _CLAMAV_FOLDER = Path("/tmp/clamav")  # noqa: S108 (in Lambda the only place that can be written)
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20)
+# For what must not wait: whoever does not answer is told the next time.
+_IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=3)
 # Path style: the other one signs for a global name that redirects while a bucket outside us-east-1 is new.
 _S3 = _RETRIES.merge(Config(signature_version="s3v4", s3={"addressing_style": "path"}))
 
@@ -75,6 +79,25 @@ def api_keys() -> DynamoApiKeys:
     """The plant servers' keys."""
     settings = get_settings()
     return DynamoApiKeys(_dynamodb(), table=settings.api_keys_table, retention_days=settings.retention_days)
+
+
+@cache
+def live_tickets() -> DynamoLiveTickets:
+    """What opens live connections."""
+    return DynamoLiveTickets(_dynamodb(), table=get_settings().live_tickets_table)
+
+
+@cache
+def live_connections() -> DynamoLiveConnections:
+    """Who is connected."""
+    return DynamoLiveConnections(_dynamodb(), table=get_settings().live_connections_table)
+
+
+@cache
+def sockets() -> ApiGatewaySockets:
+    """The live connections themselves; they are managed where they are made, over http in the place of ws."""
+    endpoint = f"http{get_settings().live_url.removeprefix('ws')}"
+    return ApiGatewaySockets(boto3.client("apigatewaymanagementapi", endpoint_url=endpoint, config=_IMPATIENT))
 
 
 @cache
@@ -177,7 +200,7 @@ def sessions() -> Sessions:
     from shared.adapters.secrets import read_secret  # noqa: PLC0415
 
     secrets = partial(read_secret, settings.auth_secret_arn)
-    return NextAuthSessions(secrets, page_origin=settings.page_origin, names=names)
+    return NextAuthSessions(secrets, page_origins=settings.page_origins, names=names)
 
 
 @cache

@@ -12,8 +12,15 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-_TOGETHER = {"adapters": "cloud", "contract": "cloud", "faults": "stack", "infra": "templates", "system": "stack"}
-"""What the tests of a folder share."""
+_TOGETHER = {
+    "adapters": "cloud",
+    "browser": "browser",
+    "contract": "cloud",
+    "faults": "stack",
+    "infra": "templates",
+    "system": "stack",
+}
+"""What the tests of a folder share; the browser has a stack of its own, since the other's tests take longest."""
 
 _ALONE = (
     "tests/faults/test_faults.py",
@@ -25,7 +32,7 @@ _ALONE = (
 )
 """What has no part in it, or a system of its own."""
 
-_FIRST = ("stack", *_ALONE[:3], "cloud", "templates")
+_FIRST = ("stack", "browser", *_ALONE[:3], "cloud", "templates")
 """What takes longest: when that is done, the many small files are what is left to share evenly."""
 
 

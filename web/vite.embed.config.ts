@@ -7,7 +7,7 @@ export default defineConfig({
     target: "es2022",
     copyPublicDir: false,
     lib: {
-      entry: { "linefeed-upload": "src/element.ts", "linefeed-client": "src/api/client.ts" },
+      entry: { "linefeed-upload": "src/element.tsx", "linefeed-client": "src/api/client.ts" },
       formats: ["es"],
     },
   },

@@ -11,7 +11,7 @@ from shared import wiring
 from shared.domain.upload import Upload, UploadState
 from shared.errors import UploadRejected
 from shared.observability import instrumented, logger
-from shared.services.failures import IMPORT_CANCELLED, INTERNAL_ERROR, TRIED_AGAIN_LATER, failure_of
+from shared.services.failures import IMPORT_CANCELLED, INTERNAL_ERROR, TRIED_AGAIN_LATER, WAITS_FOR_REVIEW, failure_of
 from shared.services.finish_import import cancel_import, fail_import
 from shared.services.import_task import ImportTask
 from shared.services.try_again import try_again_later
@@ -40,6 +40,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
         logger.warning("the attempt failed, and another one follows", attempt=task.attempt, error=task.error)
         return {"error": TRIED_AGAIN_LATER}
     upload = task.upload(wiring.uploads())
+    if upload.state is UploadState.REVIEWING:  # all but the end of planning went well
+        wiring.queue().release(upload.upload_id, upload.attempt)
+        return {"error": WAITS_FOR_REVIEW}
     if upload.state in (UploadState.CANCELLING, UploadState.CANCELLED):
         return _cancel(upload)
     failure = fail_import(

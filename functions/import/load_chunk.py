@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         totals = load_chunk(
             upload,
             task.chunk,
-            _reader(upload.tenant_id, upload.upload_id, upload.created_at),
+            _reader(upload.tenant_id, upload.upload_id, upload.planned_in, upload.created_at),
             uploads=wiring.uploads(),
             objects=wiring.objects(),
             records=wiring.records(),
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 
 @lru_cache(maxsize=8)
-def _reader(tenant_id: str, upload_id: str, created_at: datetime) -> TableReader:
+def _reader(tenant_id: str, upload_id: str, planned_in: int, created_at: datetime) -> TableReader:
     """What reads an upload, kept between chunks: the plan is written once, before the first chunk is handed out."""
-    plan = ImportPlan.model_validate_json(wiring.objects().read(object_keys.plan(tenant_id, upload_id)))
+    plan = ImportPlan.model_validate_json(wiring.objects().read(object_keys.plan(tenant_id, upload_id, planned_in)))
     return TableReader(plan, created_at)

@@ -18,20 +18,27 @@ from shared.settings import get_settings
 
 @instrumented(correlation_id_path="correlationId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Write the plan; answer where a Map state finds the list of chunks, and the chunks themselves if they are few."""
+    """Write the plan; answer where a Map state finds the list of chunks, and the chunks themselves if they are few.
+
+    `review` says that the execution ends here, because a person is to look at the preview first.
+    """
     del context
     task = ImportTask.model_validate(event)
     logger.append_keys(tenant_id=task.tenant_id, upload_id=task.upload_id)
     settings = get_settings()
-    summary = plan_import(
+    upload = plan_import(
         task.upload(wiring.uploads()),
         uploads=wiring.uploads(),
         objects=wiring.objects(),
         profiles=wiring.profiles(),
+        queue=wiring.queue(),
         clock=wiring.clock,
         chunk_bytes=settings.chunk_bytes,
     )
-    logger.info("import planned", records=summary.records, chunks=summary.chunks)
-    key = object_keys.chunk_list(task.tenant_id, task.upload_id)
-    few = json.loads(wiring.objects().read(key)) if summary.chunks <= FEW_CHUNKS else []
-    return {"bucket": settings.bucket, "chunksKey": key, "fewChunks": few}
+    key = object_keys.chunk_list(upload.tenant_id, upload.upload_id, upload.planned_in)
+    if upload.plan is None:
+        logger.info("import waits for a person to look at its preview")
+        return {"review": True, "bucket": settings.bucket, "chunksKey": key, "fewChunks": []}
+    logger.info("import planned", records=upload.plan.records, chunks=upload.plan.chunks)
+    few = json.loads(wiring.objects().read(key)) if upload.plan.chunks <= FEW_CHUNKS else []
+    return {"review": False, "bucket": settings.bucket, "chunksKey": key, "fewChunks": few}

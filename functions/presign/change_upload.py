@@ -1,4 +1,4 @@
-"""DELETE /api/import/manufacturing-data?uploadId=, POST …/{uploadId}/retry and …/undo: the moves that people make."""
+"""DELETE /api/import/manufacturing-data?uploadId=, POST …/{uploadId}/retry, …/undo and …/confirm: people's moves."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from shared import wiring
 from shared.domain.identity import Permission
 from shared.errors import RequestRefused
-from shared.http_api import BASE, answer, correlation_id, identify, new_http_api
+from shared.http_api import BASE, answer, correlation_id, identify, new_http_api, text_body
 from shared.observability import instrumented, logger
 from shared.services.change_upload import Change, cancel_upload, retry_upload, undo_upload
+from shared.services.confirm_preview import confirm_preview
 from shared.services.read_status import show_upload
 
 app = new_http_api()
@@ -47,6 +48,24 @@ def post_undo(upload_id: str) -> Response[str]:
     identity = identify(app, Permission.IMPORT)
     return _shown(
         undo_upload(upload_id, identity, uploads=wiring.uploads(), undo_step=wiring.undo_step(), clock=wiring.clock)
+    )
+
+
+@app.post(f"{BASE}/<upload_id>/confirm")
+def post_confirm(upload_id: str) -> Response[str]:
+    """Import an upload as its preview shows it, or with other choices: 202, and repeated 200 once it is in."""
+    correlation_id(app)
+    identity = identify(app, Permission.IMPORT)
+    return _shown(
+        confirm_preview(
+            upload_id,
+            text_body(app),
+            identity,
+            uploads=wiring.uploads(),
+            profiles=wiring.profiles(),
+            queue=wiring.queue(),
+            clock=wiring.clock,
+        )
     )
 
 

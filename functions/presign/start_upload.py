@@ -51,7 +51,10 @@ def _show(started: StartedUpload) -> dict[str, Any]:
         "jobId": upload.upload_id,
         "status": upload.state.status,
         "message": message,
-        "tracking": {"statusUrl": f"{BASE}?uploadId={upload.upload_id}", "websocketUrl": None},
+        "tracking": {
+            "statusUrl": f"{BASE}?uploadId={upload.upload_id}",
+            "websocketUrl": get_settings().live_url or None,
+        },
         "upload": how,
     }
 

@@ -1,4 +1,4 @@
-"""GET /api/import/manufacturing-data…: one upload, history, refused rows, quality report, audit trail."""
+"""What there is to read: one upload, history, preview, refused rows, quality report, audit trail, and who is asking."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from shared import wiring
 from shared.domain.identity import Identity, Permission
 from shared.domain.upload import Upload
 from shared.errors import RequestRefused
-from shared.http_api import BASE, accepts_json, answer, correlation_id, identify, new_http_api, page
+from shared.http_api import BASE, SESSION, accepts_json, answer, correlation_id, identify, new_http_api, page
 from shared.observability import instrumented
 from shared.services import read_status
+from shared.services.upload_filter import read_filter
 
 _DEFAULT_LIMIT = 20
 _LARGEST_LIMIT = 200
@@ -32,12 +33,22 @@ def get_uploads() -> Response[str]:
     upload_id = app.current_event.get_query_string_value("uploadId")
     if upload_id:
         upload = read_status.find_upload(identity, upload_id, uploads)
-        progress = read_status.show_progress(upload, uploads, wiring.clock())
-        shown = read_status.show_upload(upload) | {"errors": read_status.sample_of_errors(upload, wiring.objects())}
-        return answer(HTTPStatus.OK, {"upload": shown, "progress": progress})
-    page = uploads.history(identity.tenant_id, _limit(), _cursor())
+        status = read_status.show_status(upload, uploads=uploads, objects=wiring.objects(), now=wiring.clock())
+        return answer(HTTPStatus.OK, status)
+    wanted = read_filter(app.current_event.query_string_parameters)
+    page = uploads.history(identity.tenant_id, _limit(), _cursor(), wanted)
     listed = [read_status.show_upload(upload) for upload in page.items]
     return answer(HTTPStatus.OK, {"uploads": listed, **_pagination(page.cursor)})
+
+
+@app.get(SESSION)
+def get_session() -> Response[str]:
+    """Who is asking and what they may, for a page that shows what there is to do."""
+    correlation_id(app)
+    identity = identify(app, Permission.READ)
+    permissions = [permission for permission in Permission if identity.may(permission)]
+    shown = {"user": identity.user_id, "tenant": identity.tenant_id, "role": identity.role, "permissions": permissions}
+    return answer(HTTPStatus.OK, shown)
 
 
 @app.get(f"{BASE}/template")
@@ -66,7 +77,8 @@ def get_refused_rows(upload_id: str) -> Response[str]:
     if form != "json":
         return _download(upload, "csv" if form == "csv" else "xlsx", identity)
     page = read_status.refused_rows(upload, _limit(), _cursor(), wiring.objects())
-    return answer(HTTPStatus.OK, {"refusedRows": page.items, **_pagination(page.cursor)})
+    shown = read_status.with_corrections(page.items, upload, wiring.uploads(), wiring.objects())
+    return answer(HTTPStatus.OK, {"refusedRows": shown, **_pagination(page.cursor)})
 
 
 def _download(upload: Upload, form: Literal["csv", "xlsx"], identity: Identity) -> Response[str]:
@@ -92,6 +104,18 @@ def get_audit(upload_id: str) -> Response[str]:
     page = wiring.uploads().events(upload.tenant_id, upload.upload_id, _limit(), _cursor())
     events = [event.model_dump(mode="json", by_alias=True) for event in page.items]
     return answer(HTTPStatus.OK, {"events": events, **_pagination(page.cursor)})
+
+
+@app.get(f"{BASE}/<upload_id>/preview")
+def get_preview(upload_id: str) -> Response[str]:
+    """How the file of an upload is read that waits to be confirmed."""
+    from shared.services.read_preview import read_preview  # noqa: PLC0415 (its models are slow to import)
+
+    correlation_id(app)
+    identity = identify(app, Permission.READ)
+    upload = read_status.find_upload(identity, upload_id, wiring.uploads())
+    preview = read_preview(upload, wiring.objects())
+    return answer(HTTPStatus.OK, preview.model_dump(mode="json", by_alias=True))
 
 
 @app.get(f"{BASE}/<upload_id>/report")

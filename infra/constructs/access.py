@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
 from aws_cdk import aws_dynamodb as dynamodb
@@ -12,13 +13,22 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from infra.configuration import Configuration
 from infra.constructs.database import PORT
 from infra.constructs.functions import Access
-from infra.constructs.tables import API_KEYS_BY_TENANT, JOBS_BY_QUEUE, UPLOADS_BY_CREATION, UPLOADS_BY_STATE
+from infra.constructs.tables import (
+    API_KEYS_BY_TENANT,
+    CONNECTIONS_BY_TENANT,
+    JOBS_BY_QUEUE,
+    UPLOADS_BY_CREATION,
+    UPLOADS_BY_STATE,
+)
 from infra.stacks.data import DataStack
 
 _READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
 _WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
 _QUALITY = "work/*/*/quality"
-"""Where chunks keep their statistics: beside the plan, which no chunk may change."""
+"""Where chunks keep their statistics: beside the list of the chunks, which no chunk may change."""
+
+_PREVIEWS = "work/*/*/preview"
+"""What people are shown before an import, beside the plan, which tells more."""
 
 
 def function_access(data: DataStack, configuration: Configuration) -> dict[str, Access]:
@@ -28,6 +38,7 @@ def function_access(data: DataStack, configuration: Configuration) -> dict[str, 
     return {
         **_sending_access(data, told, identifying),
         **_reading_access(data, told, identifying),
+        **_live_access(data, told, identifying),
         **_scan_access(data, told),
         **_import_access(data, told),
     }
@@ -56,7 +67,8 @@ def _sending_access(data: DataStack, told: _Environment, identifying: _Identifyi
                 *sessions,
             ),
             [
-                _items(tables.uploads, "GetItem", "PutItem"),
+                # A correction is noted at the upload that it corrects.
+                _items(tables.uploads, "GetItem", "PutItem", "UpdateItem"),
                 _items(tables.profiles, "GetItem", "Query"),
                 _items(tables.rate_limits, "UpdateItem"),
                 _items(tables.audit, "PutItem"),
@@ -76,9 +88,10 @@ def _sending_access(data: DataStack, told: _Environment, identifying: _Identifyi
             ],
         ),
         "change_upload": Access(
-            told.of("RETENTION_DAYS", "UPLOADS_TABLE", "JOBS_TABLE", "AUDIT_TABLE", *sessions),
+            told.of("RETENTION_DAYS", "UPLOADS_TABLE", "PROFILES_TABLE", "JOBS_TABLE", "AUDIT_TABLE", *sessions),
             [
                 _items(tables.uploads, "GetItem", "UpdateItem"),
+                _items(tables.profiles, "GetItem", "Query"),
                 _items(tables.jobs, "PutItem", "UpdateItem"),
                 _items(tables.audit, "PutItem"),
                 *identifying,
@@ -106,13 +119,42 @@ def _reading_access(data: DataStack, told: _Environment, identifying: _Identifyi
         "read_status": Access(
             told.of("RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "AUDIT_TABLE", *sessions),
             [
-                _items(tables.uploads, "GetItem"),
+                _items(tables.uploads, "GetItem", "BatchGetItem"),
                 _query(tables.uploads, UPLOADS_BY_CREATION),
                 _items(tables.audit, "PutItem", "Query"),
-                objects.may(["s3:GetObject"], "refused", "reports"),
+                objects.may(["s3:GetObject"], "refused", "reports", "plans", _PREVIEWS),
                 objects.may(_WRITE, "reports"),
                 objects.may_list("refused", "reports"),
                 *identifying,
+            ],
+        ),
+    }
+
+
+def _live_access(data: DataStack, told: _Environment, identifying: _Identifying) -> dict[str, Access]:
+    """The functions that tell pages what changes, without what `LiveApi` lets them do with its connections."""
+    tables, objects = data.tables, _Objects(data.bucket)
+    return {
+        "open_live": Access(
+            told.of("LIVE_TICKETS_TABLE", "RATE_LIMITS_TABLE", *_session_settings(told)),
+            [_items(tables.live_tickets, "PutItem"), _items(tables.rate_limits, "UpdateItem"), *identifying],
+        ),
+        "connect_live": Access(
+            told.of("LIVE_TICKETS_TABLE", "LIVE_CONNECTIONS_TABLE"),
+            [_items(tables.live_tickets, "DeleteItem"), _items(tables.live_connections, "PutItem")],
+        ),
+        "disconnect_live": Access(told.of("LIVE_CONNECTIONS_TABLE"), [_items(tables.live_connections, "DeleteItem")]),
+        "answer_live": Access(),
+        "push_changes": Access(
+            told.of("UPLOADS_TABLE", "BUCKET", "LIVE_CONNECTIONS_TABLE", "API_KEYS_TABLE"),
+            [
+                _items(tables.uploads, "GetItem", "BatchGetItem"),  # an upload is told with its corrections
+                _query(tables.live_connections, CONNECTIONS_BY_TENANT),
+                _items(tables.live_connections, "DeleteItem"),
+                _items(tables.api_keys, "GetItem"),
+                # What is wrong with the first refused rows is told with an upload that has ended.
+                objects.may(["s3:GetObject"], "refused"),
+                objects.may_list("refused"),
             ],
         ),
     }
@@ -165,7 +207,7 @@ def _scan_access(data: DataStack, told: _Environment) -> dict[str, Access]:
 
 def _session_settings(told: _Environment) -> tuple[str, ...]:
     """What proves who is asking, by setting; all but the secret are told with either provider."""
-    claims = ("API_KEYS_TABLE", "AUTH_PROVIDER", "AUTH_TENANT_CLAIM", "AUTH_ROLE_CLAIM", "PAGE_ORIGIN")
+    claims = ("API_KEYS_TABLE", "AUTH_PROVIDER", "AUTH_TENANT_CLAIM", "AUTH_ROLE_CLAIM", "PAGE_ORIGINS")
     issuer = ("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_AUDIENCE_CLAIM")
     secret = ("AUTH_SECRET_ARN",) if told.of("AUTH_PROVIDER")["AUTH_PROVIDER"] == "nextauth" else ()
     return (*claims, *issuer, *secret)
@@ -204,16 +246,19 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             ],
         ),
         "plan_import": Access(
-            told.of("CHUNK_BYTES", "RETENTION_DAYS", "BUCKET", "UPLOADS_TABLE", "PROFILES_TABLE", "AUDIT_TABLE"),
+            told.of("CHUNK_BYTES", "PROFILES_TABLE", *tables_and_bucket),
             [
-                _items(tables.uploads, "GetItem", "UpdateItem"),
+                _items(tables.uploads, "GetItem", "BatchGetItem", "UpdateItem"),
+                # An import whose preview a person is to look at gives up its slot.
+                _items(tables.jobs, "UpdateItem"),
                 _items(tables.profiles, "GetItem", "Query", "PutItem"),
                 _items(tables.audit, "PutItem"),
                 objects.may(_READ_VERSIONS, "incoming"),
                 # To find where an import stops it reads the chunks ahead, also staged ones, and keeps what it refuses.
-                objects.may(["s3:GetObject"], "work"),
-                objects.may(_WRITE, "work", "refused"),
-                objects.may_list("refused"),
+                # A correction is read by the plan of the upload that it corrects, and has refused rows of it alone.
+                objects.may(["s3:GetObject"], "work", "plans", "refused"),
+                objects.may(_WRITE, "work", "plans", "refused"),
+                objects.may_list("refused", "plans"),
             ],
         ),
         "load_chunk": Access(
@@ -221,7 +266,7 @@ def _import_access(data: DataStack, told: _Environment) -> dict[str, Access]:
             [
                 _items(tables.uploads, "GetItem", "UpdateItem"),
                 objects.may(_READ_VERSIONS, "incoming"),
-                objects.may(["s3:GetObject"], "work"),
+                objects.may(["s3:GetObject"], "work", "plans"),
                 objects.may(_WRITE, "refused", _QUALITY),
                 _secret(data.database.secret),
             ],
@@ -263,7 +308,7 @@ def _environment(data: DataStack, configuration: Configuration) -> _Environment:
     return _Environment(
         {
             **{name: str(value) for name, value in configuration.settings.items()},
-            "PAGE_ORIGIN": configuration.page_origin,
+            "PAGE_ORIGINS": json.dumps(configuration.browser_origins),
             "BUCKET": data.bucket.bucket_name,
             "UPLOADS_TABLE": data.tables.uploads.table_name,
             "JOBS_TABLE": data.tables.jobs.table_name,
@@ -271,6 +316,8 @@ def _environment(data: DataStack, configuration: Configuration) -> _Environment:
             "AUDIT_TABLE": data.tables.audit.table_name,
             "PROFILES_TABLE": data.tables.profiles.table_name,
             "API_KEYS_TABLE": data.tables.api_keys.table_name,
+            "LIVE_TICKETS_TABLE": data.tables.live_tickets.table_name,
+            "LIVE_CONNECTIONS_TABLE": data.tables.live_connections.table_name,
             "VERDICTS_TABLE": data.tables.verdicts.table_name,
             "AUTH_SECRET_ARN": data.auth_secret.secret_arn,
             "DATABASE_HOST": data.database.proxy.endpoint,

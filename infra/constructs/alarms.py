@@ -27,6 +27,9 @@ _WATCHED = (
     "fail_import",
     "undo_import",
     "read_status",
+    "open_live",
+    "connect_live",
+    "push_changes",
 )
 """Functions whose errors nobody else reports: a step's failure ends in a failed execution, a migration's
 in a failed deployment, and planning fails for each file that is not what it says."""

@@ -1,18 +1,16 @@
-"""The HTTP API: the manifest's routes, CORS for the page alone, an access log."""
+"""The HTTP API: the manifest's routes, CORS for the pages that upload, an access log."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
-import jsii
 from aws_cdk import Duration, RemovalPolicy
-from aws_cdk import aws_apigateway as apigateway_v1
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.constructs.access_log import AccessLog
 from infra.constructs.functions import Functions
 from infra.manifest import FunctionSpec
 
@@ -32,7 +30,7 @@ _ACCESS_LOG = {
 class Api(Construct):
     """API Gateway v2 with payload 2.0. The functions check the session themselves, so no route is open.
 
-    `with_cookies` lets the page send its session as a cookie.
+    `with_cookies` lets pages of the `origins` send their session as a cookie.
     """
 
     def __init__(
@@ -42,7 +40,7 @@ class Api(Construct):
         *,
         manifest: Mapping[str, FunctionSpec],
         functions: Functions,
-        page_origin: str,
+        origins: list[str],
         with_cookies: bool,
         log_retention: logs.RetentionDays,
     ) -> None:
@@ -53,28 +51,7 @@ class Api(Construct):
             api_name="linefeed",
             description="Uploads and their status",
             create_default_stage=False,
-            cors_preflight=apigateway.CorsPreflightOptions(
-                allow_origins=[page_origin],
-                allow_methods=[apigateway.CorsHttpMethod(method) for method in _methods(manifest)],
-                allow_headers=[
-                    "authorization",
-                    "content-type",
-                    "idempotency-key",
-                    "if-match",
-                    "if-none-match",
-                    "x-correlation-id",
-                ],
-                expose_headers=[
-                    "etag",
-                    "retry-after",
-                    "ratelimit-limit",
-                    "ratelimit-remaining",
-                    "ratelimit-reset",
-                    "content-disposition",
-                ],
-                allow_credentials=with_cookies,
-                max_age=Duration.hours(1),
-            ),
+            cors_preflight=_cors(manifest, origins, with_cookies=with_cookies) if origins else None,
         )
         log_group = logs.LogGroup(self, "AccessLogs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY)
         stage = self.http_api.add_stage(
@@ -82,7 +59,7 @@ class Api(Construct):
             stage_name="$default",
             auto_deploy=True,
             throttle=apigateway.ThrottleSettings(rate_limit=100, burst_limit=200),
-            access_log_settings=_AccessLog(log_group),
+            access_log_settings=AccessLog(log_group, _ACCESS_LOG),
         )
         self.url = stage.url
         for name, spec in manifest.items():
@@ -97,24 +74,33 @@ class Api(Construct):
             self.http_api.add_routes(path=path, methods=[apigateway.HttpMethod(method)], integration=integration)
 
 
+def _cors(
+    manifest: Mapping[str, FunctionSpec], origins: list[str], *, with_cookies: bool
+) -> apigateway.CorsPreflightOptions:
+    return apigateway.CorsPreflightOptions(
+        allow_origins=origins,
+        allow_methods=[apigateway.CorsHttpMethod(method) for method in _methods(manifest)],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+            "x-correlation-id",
+        ],
+        expose_headers=[
+            "etag",
+            "retry-after",
+            "ratelimit-limit",
+            "ratelimit-remaining",
+            "ratelimit-reset",
+            "content-disposition",
+        ],
+        allow_credentials=with_cookies,
+        max_age=Duration.hours(1),
+    )
+
+
 def _methods(manifest: Mapping[str, FunctionSpec]) -> list[str]:
     """The HTTP methods that the routes use."""
     return sorted({route.split(" ")[0] for spec in manifest.values() for route in spec.routes})
-
-
-@jsii.implements(apigateway.IAccessLogSettings)
-class _AccessLog:
-    """One line of JSON a request."""
-
-    def __init__(self, log_group: logs.ILogGroup) -> None:
-        self._destination = apigateway.LogGroupLogDestination(log_group)
-
-    @property
-    def destination(self) -> apigateway.IAccessLogDestination:
-        """Where the lines go."""
-        return self._destination
-
-    @property
-    def format(self) -> apigateway_v1.AccessLogFormat:
-        """What a line holds."""
-        return apigateway_v1.AccessLogFormat.custom(json.dumps(_ACCESS_LOG))

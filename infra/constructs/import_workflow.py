@@ -1,5 +1,7 @@
 """The state machine: Plan → LoadFewChunks or LoadChunks (one `load_chunk` for each chunk) → Finish; any failure → Fail.
 
+Where a person is to look at a preview first, Plan is the end: what they confirm is the next attempt's to import.
+
 A few chunks are loaded within the execution itself, which starts at once, costs one transition a chunk and shows every
 attempt in one history. Many would fill that history (25,000 events) and its state (256 KB), so each gets an execution
 of its own; docs/capacity.md has the figures.
@@ -82,6 +84,7 @@ class ImportWorkflow(Construct):
             "Plan",
             "plan_import",
             result_selector={
+                "review": sfn.JsonPath.object_at("$.Payload.review"),
                 "bucket": sfn.JsonPath.string_at("$.Payload.bucket"),
                 "chunksKey": sfn.JsonPath.string_at("$.Payload.chunksKey"),
                 "fewChunks": sfn.JsonPath.object_at("$.Payload.fewChunks"),
@@ -99,9 +102,10 @@ class ImportWorkflow(Construct):
         ).next(sfn.Fail(self, "ImportFailed", error_path="$.failure.error", cause_path="$.error.Cause"))
         for state in (plan, few, many, finish):
             state.add_catch(fail, errors=["States.ALL"], result_path="$.error")
+        to_review = sfn.Condition.boolean_equals("$.plan.review", True)
         has_few = sfn.Condition.is_present("$.plan.fewChunks[0]")
-        how_many = sfn.Choice(self, "HowManyChunks").when(has_few, few.next(finish)).otherwise(many.next(finish))
-        return plan.next(how_many)
+        what_is_next = sfn.Choice(self, "WhatIsNext").when(to_review, sfn.Succeed(self, "WaitForReview"))
+        return plan.next(what_is_next.when(has_few, few.next(finish)).otherwise(many.next(finish)))
 
     def _load_few_chunks(self) -> sfn.Map:
         each = sfn.Map(
@@ -170,12 +174,12 @@ class ImportWorkflow(Construct):
 
 
 class _ChunkList(sfn.S3JsonItemReader):
-    """The list of chunks, and leave to read the plans alone where CDK would give leave to read every object."""
+    """The list of chunks, and leave to read the chunk lists alone where CDK would give leave to read every object."""
 
     def __init__(self, bucket: s3.IBucket, key_path: str) -> None:
         super().__init__(bucket=bucket, key=sfn.JsonPath.string_at(key_path))
-        self._plans = bucket.arn_for_objects("work/*")
+        self._chunk_lists = bucket.arn_for_objects("work/*")
 
     def provide_policy_statements(self) -> list[iam.PolicyStatement]:
         """What the state machine's role gets."""
-        return [iam.PolicyStatement(actions=["s3:GetObject"], resources=[self._plans])]
+        return [iam.PolicyStatement(actions=["s3:GetObject"], resources=[self._chunk_lists])]

@@ -9,8 +9,8 @@ from constructs import Construct
 from shared.domain.parts import KEPT_FOR
 
 _WORK_DAYS = 7
-"""A plan outlives its execution (6 hours at most) by enough days to look into a failure, and a day longer than an
-upload can be retried by it (`RETRIED_WITHIN`)."""
+"""Chunks outlive their execution (6 hours at most) by enough days to look into a failure, and a day longer than an
+upload can be retried by them (`RETRIED_WITHIN`)."""
 
 _MEND_DAYS = 30
 """How long a version that was deleted or replaced can still be had back."""
@@ -22,7 +22,7 @@ class Storage(Construct):
     Who read or wrote an object, also by a presigned URL, stands in the access logs, in a bucket of their own.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, page_origin: str, retention_days: int) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, origins: list[str], retention_days: int) -> None:
         super().__init__(scope, construct_id)
         access_logs = s3.Bucket(
             self,
@@ -46,20 +46,13 @@ class Storage(Construct):
             minimum_tls_version=1.2,
             server_access_logs_bucket=access_logs,
             server_access_logs_prefix="files/",
-            cors=[
-                s3.CorsRule(
-                    allowed_origins=[page_origin],
-                    allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.PUT, s3.HttpMethods.GET],
-                    allowed_headers=["*"],
-                    exposed_headers=["ETag"],
-                    max_age=3600,
-                )
-            ],
+            cors=[_from_pages(origins)] if origins else None,
             lifecycle_rules=[
                 _expire("incoming", retention_days),
                 _expire("quarantine", retention_days),
                 _expire("refused", retention_days),
                 _expire("reports", retention_days),
+                _expire("plans", retention_days),
                 _expire("work", _WORK_DAYS),
                 s3.LifecycleRule(
                     id="abandoned-parts", abort_incomplete_multipart_upload_after=Duration.days(KEPT_FOR.days)
@@ -67,6 +60,17 @@ class Storage(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )
+
+
+def _from_pages(origins: list[str]) -> s3.CorsRule:
+    """What pages of these origins may do with a presigned form or URL."""
+    return s3.CorsRule(
+        allowed_origins=origins,
+        allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.PUT, s3.HttpMethods.GET],
+        allowed_headers=["*"],
+        exposed_headers=["ETag", "Location"],
+        max_age=3600,
+    )
 
 
 def _expire(prefix: str, days: int) -> s3.LifecycleRule:

@@ -1,4 +1,4 @@
-"""The DynamoDB tables: uploads, jobs, rate limits, audit, profiles, API keys, verdicts."""
+"""The DynamoDB tables: uploads, jobs, rate limits, audit, profiles, API keys, verdicts, live connections."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ UPLOADS_BY_CREATION = "byCreation"
 UPLOADS_BY_STATE = "byState"
 JOBS_BY_QUEUE = "byQueue"
 API_KEYS_BY_TENANT = "byTenant"
+CONNECTIONS_BY_TENANT = "byTenant"
 
 
 class Tables(Construct):
@@ -17,7 +18,8 @@ class Tables(Construct):
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
-        self.uploads = _table(self, "Uploads", "tenantId", sort="uploadId")
+        # Whoever reads the stream reads the upload itself, as it is by then.
+        self.uploads = _table(self, "Uploads", "tenantId", sort="uploadId", stream=dynamodb.StreamViewType.KEYS_ONLY)
         self.uploads.add_global_secondary_index(
             index_name=UPLOADS_BY_CREATION, partition_key=_text("tenantId"), sort_key=_text("createdAt")
         )
@@ -37,6 +39,11 @@ class Tables(Construct):
             index_name=API_KEYS_BY_TENANT, partition_key=_text("tenantId"), sort_key=_text("createdAt")
         )
         self.verdicts = _table(self, "Verdicts", "objectKey", sort="versionId")
+        self.live_tickets = _table(self, "LiveTickets", "ticketDigest")
+        self.live_connections = _table(self, "LiveConnections", "connectionId")
+        self.live_connections.add_global_secondary_index(
+            index_name=CONNECTIONS_BY_TENANT, partition_key=_text("tenantId")
+        )
 
 
 def _table(

@@ -1,1 +1,1 @@
-"""Two stacks: what is kept (`LinefeedData`) and what can be replaced at any time (`LinefeedPipeline`)."""
+"""What is kept (`LinefeedData`), and what can be replaced at any time (`LinefeedPipeline`, `LinefeedPage`)."""

@@ -25,7 +25,7 @@ class DataStack(Stack):
         self.bucket = Storage(
             self,
             "Storage",
-            page_origin=configuration.page_origin,
+            origins=configuration.browser_origins,
             retention_days=configuration.settings["RETENTION_DAYS"],
         ).bucket
         self.tables = Tables(self, "Tables")

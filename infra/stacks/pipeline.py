@@ -1,4 +1,4 @@
-"""What can be replaced at any time: functions, notification, state machine, HTTP API, schedule, migrations."""
+"""What can be replaced at any time: functions, notification, state machine, both APIs, schedule, migrations."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from infra.constructs.alarms import Alarms
 from infra.constructs.functions import Functions
 from infra.constructs.http_api import Api
 from infra.constructs.import_workflow import ImportWorkflow
+from infra.constructs.live_api import LiveApi
 from infra.constructs.scanning import Scanning
 from infra.manifest import read_manifest
 from infra.stacks.data import DataStack
@@ -27,7 +28,7 @@ class PipelineStack(Stack):
     """The stateless half, on top of `DataStack`."""
 
     def __init__(self, scope: Construct, construct_id: str, *, configuration: Configuration, data: DataStack) -> None:
-        super().__init__(scope, construct_id, description="Linefeed: functions, state machine, HTTP API")
+        super().__init__(scope, construct_id, description="Linefeed: functions, state machine, HTTP and WebSocket API")
         self._data = data
         scanner = configuration.settings["SCANNER"]
         manifest = read_manifest(scanner)
@@ -51,8 +52,16 @@ class PipelineStack(Stack):
             "Api",
             manifest=manifest,
             functions=self.functions,
-            page_origin=configuration.page_origin,
+            origins=configuration.browser_origins,
             with_cookies=configuration.settings["AUTH_PROVIDER"] == "nextauth",
+            log_retention=configuration.log_retention,
+        )
+        self.live = LiveApi(
+            self,
+            "Live",
+            manifest=manifest,
+            functions=self.functions,
+            uploads=data.tables.uploads,
             log_retention=configuration.log_retention,
         )
         Scanning(

@@ -2,11 +2,12 @@
 
 moto calls the function inside the write, with every record so far, ignores batch size and filters, and drops the
 records when the function fails. As on AWS each event source mapping has a poller: it takes records in the order
-of the writes, up to BatchSize at once, keeps those that match a filter of FilterCriteria, and tries a batch that
-fails again until it succeeds or MaximumRetryAttempts (none given, or -1: for ever) is used up.
+of the writes, up to BatchSize at once, for which it waits up to MaximumBatchingWindowInSeconds, keeps those that match
+a filter of FilterCriteria, and tries a batch that fails again until it succeeds or MaximumRetryAttempts (none given,
+or -1: for ever) is used up.
 
-Not closed: BisectBatchOnFunctionError, partial batch answers, destinations, and records that are older than the
-mapping (StartingPosition is always LATEST).
+Not closed: ParallelizationFactor (a mapping has one poller), BisectBatchOnFunctionError, partial batch answers,
+destinations, and records that are older than the mapping (StartingPosition is always LATEST).
 """
 
 from __future__ import annotations
@@ -108,11 +109,12 @@ class _Poller:
                     self._changed.notify_all()
 
     def _waiting(self, limit: int) -> list[dict[str, Any]]:
-        """Records that are there already, as many as fit in the batch."""
+        """Records that come within the batching window, or are there already, as many as fit in the batch."""
         records: list[dict[str, Any]] = []
+        deadline = time.monotonic() + (self._mapping.max_batch_window or 0)
         while len(records) < limit:
             try:
-                record = self._records.get_nowait()
+                record = self._records.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 break
             if record is None:

@@ -48,8 +48,7 @@ class RolePolicies:
 
     def __call__(self, environ: WsgiEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Let a request through that its role allows, or answer as the service does that refuses it."""
-        found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        credential = Credential.parse(found[1]) if found else None
+        credential = credential_of(environ.get("HTTP_AUTHORIZATION", ""))
         role = self._keys.roles.get(credential.access_key) if credential else None
         if credential is None or role is None:
             return self._application(environ, start_response)
@@ -61,14 +60,19 @@ class RolePolicies:
         return _denial(credential.service, f"{role} is not authorized to perform: {refused}", environ, start_response)
 
 
+def credential_of(authorization: str) -> Credential | None:
+    """Who signed, as a request's Authorization header says; None where nobody did. Raises ValueError."""
+    found = _CREDENTIAL.search(authorization)
+    return Credential.parse(found[1]) if found else None
+
+
 def _refused(environ: WsgiEnvironment, credential: Credential, role: str) -> str | None:
     """The first thing that the role does not allow, in words; None where it allows all."""
     try:
         wanted = demands(environ, _body(environ, credential.service), credential, _ACCOUNT)
     except UnknownDemand as unknown:
         return str(unknown)
-    statements = [statement for document in _documents(role) for statement in _statements(document)]
-    return next((f"{d.action} on resource: {d.resource}" for d in wanted if not is_allowed(d, statements)), None)
+    return next((f"{d.action} on resource: {d.resource}" for d in wanted if not role_allows(role, d)), None)
 
 
 def _body(environ: WsgiEnvironment, service: str) -> bytes:
@@ -90,6 +94,11 @@ def _documents(role: str) -> Iterable[str]:
 def _statements(document: str) -> tuple[Statement, ...]:
     found = json.loads(document)["Statement"]
     return tuple(found if isinstance(found, list) else [found])
+
+
+def role_allows(role: str, demand: Demand) -> bool:
+    """Whether the role's inline policies allow it."""
+    return is_allowed(demand, [each for document in _documents(role) for each in _statements(document)])
 
 
 def is_allowed(demand: Demand, statements: Iterable[Statement]) -> bool:

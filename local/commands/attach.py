@@ -22,6 +22,7 @@ class RunningStack:
     """Where a stack is, and the session of somebody who may import: `tenant` and the bearer `token`."""
 
     api_url: str
+    page_url: str
     postgres_dsn: str
     tenant: str
     token: str
@@ -30,7 +31,13 @@ class RunningStack:
     def of(cls, description: Mapping[str, Any]) -> Self:
         """What `stack.json` describes, for the first of its people who may import."""
         session = next(session for session in description["sessions"] if _may_import(session))
-        return cls(description["apiUrl"], description["postgresDsn"], session["tenant"], session["token"])
+        return cls(
+            api_url=description["apiUrl"],
+            page_url=description["pageUrl"],
+            postgres_dsn=description["postgresDsn"],
+            tenant=session["tenant"],
+            token=session["token"],
+        )
 
 
 def _may_import(session: Mapping[str, str]) -> bool:

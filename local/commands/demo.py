@@ -73,7 +73,7 @@ def _stack(folder: Path, console: Console) -> Iterator[RunningStack]:
     except NoRunningStack:
         pass
     else:
-        console.print(f"Using the stack that runs at {running.api_url}.")
+        console.print(f"Using the stack that runs at {running.api_url}, with its page at {running.page_url}.")
         yield running
         return
     # Loaded when it is needed: it takes seconds, and who attaches to a running stack has no use for it.
@@ -141,5 +141,6 @@ def _show_verdict(console: Console, wrong: list[str], outcome: Outcome) -> None:
     else:
         console.print("Next: “make clean” empties the table; then the sample goes in anew.")
     console.print(
-        "“make up” keeps the stack running; “.venv/bin/python -m local upload FILE” sends it a file of yours."
+        "“make up” keeps the stack running and names its upload page; “.venv/bin/python -m local upload FILE” sends it "
+        "a file of yours."
     )

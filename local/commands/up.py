@@ -84,6 +84,7 @@ def _welcome(description: dict[str, Any], seconds: float) -> str:
     return f"""
 Linefeed runs (ready after {seconds:.1f} s).
 
+  Page        {description["pageUrl"]}
   API         {description["apiUrl"]}/api/import/manufacturing-data
   AWS         {description["awsEndpoint"]}  (region {description["region"]})
   Postgres    {description["postgresDsn"]}

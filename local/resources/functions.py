@@ -112,6 +112,7 @@ def create_invoke_config(resource: Resource, world: World) -> Created:
     "AWS::Lambda::EventSourceMapping",
     properties="EventSourceArn FunctionName BatchSize StartingPosition MaximumRetryAttempts "
     "MaximumBatchingWindowInSeconds BisectBatchOnFunctionError FunctionResponseTypes FilterCriteria",
+    without_effect="ParallelizationFactor",
 )
 def create_event_source(resource: Resource, world: World) -> Created:
     """A stream or queue that feeds a function."""

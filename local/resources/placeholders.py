@@ -10,7 +10,9 @@ from local.resources.registry import World, creates_placeholder
 from local.template import Created, Resource
 
 _ATTRIBUTES = {
+    "AWS::ApiGateway::Account": (),
     "AWS::CDK::Metadata": (),
+    "AWS::CloudFront::OriginAccessControl": ("Id",),
     "AWS::CloudWatch::Alarm": ("Arn",),
     "AWS::CloudWatch::Dashboard": (),
     "AWS::EC2::FlowLog": ("Id",),

@@ -11,11 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws.access_keys import AccessKeys
 from local.aws_clients import AwsClients
+from local.distribution import AddedHeaders, Distribution
 from local.gateway_events import Cors, Route
 from local.lambda_host import LambdaHost, Platform
 from local.postgres import Address
 from local.scheduler import Schedule
 from local.template import Created, Resource
+from local.websocket_events import SocketRoute
 
 
 class DeploymentError(Exception):
@@ -34,12 +36,24 @@ class ApiDraft:
 
 
 @dataclass
+class SocketApiDraft:
+    """A WebSocket API while its resources come in one by one."""
+
+    selection: str
+    stage: str | None = None
+    access_log_format: str | None = None
+    integrations: dict[str, SocketRoute] = field(default_factory=dict)
+    routes: list[SocketRoute] = field(default_factory=list)
+
+
+@dataclass
 class World:
     """What creators work with, and what they gather for the parts of the stack that AWS' endpoint does not serve.
 
     `functions` are the manifest's: handler module → the folders of its code. `providers` are the functions of
     CDK's own custom resources, as (stack, logical id). `overrides` are settings given in our own environment.
-    `keys` issues each function a key of its own role; None where all may do everything.
+    `keys` issues each function a key of its own role; None where all may do everything. `socket_address` is where the
+    WebSocket API is served, `ws://host:port`.
     """
 
     platform: Platform
@@ -49,10 +63,14 @@ class World:
     functions: Mapping[str, tuple[Path, ...]]
     overrides: Mapping[str, str]
     assembly: Path
+    socket_address: str
     keys: AccessKeys | None = None
     providers: frozenset[tuple[str, str]] = frozenset()
     apis: dict[str, ApiDraft] = field(default_factory=dict)
+    socket_apis: dict[str, SocketApiDraft] = field(default_factory=dict)
     schedules: list[Schedule] = field(default_factory=list)
+    headers: dict[str, AddedHeaders] = field(default_factory=dict)
+    distributions: list[Distribution] = field(default_factory=list)
 
 
 Creator = Callable[[Resource, World], Created]

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.errors import TransientError
 
-_PERMANENT_STATUS = frozenset({400, 401, 403, 404, 405, 409, 411, 412, 416})
+_PERMANENT_STATUS = frozenset({400, 401, 403, 404, 405, 409, 410, 411, 412, 416})
 _TRANSIENT_CODES = frozenset(
     {
         "InternalError",

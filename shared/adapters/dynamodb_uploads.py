@@ -8,6 +8,7 @@ Audit: `{tenantId}#{uploadId}`, `{time}#{event}` → the event; only ever added 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +18,18 @@ from pydantic.alias_generators import to_camel
 from shared.adapters.aws_errors import cancellation_reasons, error_code, translated
 from shared.adapters.dynamodb_items import expires_at, from_cursor, from_item, moment, to_cursor, to_item
 from shared.domain.audit import AuditEvent
-from shared.domain.upload import RESTARTS, Totals, Upload, UploadState, states_before
-from shared.errors import StateConflict
+from shared.domain.correction import MOST_CORRECTIONS
+from shared.domain.history import ALL_UPLOADS, UploadFilter
+from shared.domain.upload import RESTARTS, Correction, Totals, Upload, UploadState, states_before
+from shared.errors import StateConflict, TransientError, cursor_refused
 from shared.services.ports import Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_UPLOAD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_UPLOAD_ID = re.compile(rf"{_ID}\Z")
+_CHANGED_ID = re.compile(rf"(progress#)?(?P<id>{_ID})(#\d+)?")
 _OF_AN_ATTEMPT = (
     "totals",
     "failure",
@@ -36,24 +41,66 @@ _OF_AN_ATTEMPT = (
 )
 """What is known of an attempt that has ended, and is not true of the next one."""
 
+_FAILED = "ConditionalCheckFailed"
+_BY_CREATION = ("tenantId", "createdAt", "uploadId")
+"""The key of a place in the history."""
+
+_READ_AT_ONCE = 250
+_MOST_READS = 4
+"""In looking for the uploads of a page."""
+
 _COUNTERS = ("records", "imported", "duplicates", "refused", "warnings")
 
 
-class DynamoUploads:
-    """The port `Uploads`; `retention_days` sets when uploads and their audit expire."""
+def changed_uploads(event: dict[str, Any]) -> set[tuple[str, str]]:
+    """Tenant and id of the uploads that an event of the table's stream shows to have changed, or their counters."""
+    keys = (from_item(record["dynamodb"]["Keys"]) for record in event["Records"])
+    found = ((key["tenantId"], _CHANGED_ID.fullmatch(key["uploadId"])) for key in keys)
+    return {(tenant_id, match["id"]) for tenant_id, match in found if match}
 
-    def __init__(self, client: DynamoDBClient, *, uploads_table: str, audit_table: str, retention_days: int) -> None:
+
+class DynamoUploads:
+    """The port `Uploads`; `retention_days` sets when uploads and their audit expire.
+
+    For a page of a filtered history, four times `read_at_once` uploads at most are looked at.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        *,
+        uploads_table: str,
+        audit_table: str,
+        retention_days: int,
+        read_at_once: int = _READ_AT_ONCE,
+    ) -> None:
         self._client = client
         self._table = uploads_table
         self._audit_table = audit_table
         self._days = retention_days
+        self._read_at_once = read_at_once
 
     def create(self, upload: Upload, event: AuditEvent) -> bool:
         """Store a new upload and its first audit event together; False when the id is taken already."""
-        item = upload.model_dump(mode="json", by_alias=True, exclude_none=True)
-        item |= {"expiresAt": expires_at(upload.created_at, self._days), "movedAt": moment(upload.created_at)}
-        put = {"TableName": self._table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(uploadId)"}
-        return self._write_with_audit({"Put": put}, upload, event)
+        return self._write_with_audit({"Put": self._new(upload)}, upload, event)
+
+    def create_correction(self, upload: Upload, event: AuditEvent, corrected: Upload, noted: AuditEvent) -> bool:
+        """Store a new upload, and note it at the one that it corrects: in one transaction, so once."""
+        note = {
+            "TableName": self._table,
+            "Key": self._key(corrected.upload_id, corrected),
+            **_noting(upload, corrected),
+        }
+        reasons = self._transact(
+            {"Put": self._new(upload)},
+            {"Update": note},
+            {"Put": self._audit_put(upload.tenant_id, upload.upload_id, event)},
+            {"Put": self._audit_put(corrected.tenant_id, corrected.upload_id, noted)},
+            may_fail=2,
+        )
+        if reasons and reasons[0] != _FAILED:
+            raise StateConflict(f"upload {corrected.upload_id} is not as it was, or has enough corrections")
+        return not reasons
 
     def get(self, tenant_id: str, upload_id: str) -> Upload | None:
         """The upload as it is now; None when the tenant has none of this id."""
@@ -63,6 +110,20 @@ class DynamoUploads:
             key = to_item({"tenantId": tenant_id, "uploadId": upload_id})
             answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return _upload(answer["Item"]) if "Item" in answer else None
+
+    def several(self, tenant_id: str, upload_ids: Sequence[str]) -> list[Upload]:
+        """Up to a hundred uploads as they are now; what DynamoDB leaves for another call is asked for again."""
+        keys = [to_item({"tenantId": tenant_id, "uploadId": upload_id}) for upload_id in upload_ids]
+        found: dict[str, Upload] = {}
+        while keys:
+            with translated("The status table"):
+                answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}})
+            items = answer["Responses"].get(self._table, [])
+            keys = answer["UnprocessedKeys"].get(self._table, {"Keys": []})["Keys"]
+            if keys and not items:
+                raise TransientError("The status table gives nothing at the moment")
+            found |= {upload.upload_id: upload for upload in map(_upload, items)}
+        return [found[upload_id] for upload_id in upload_ids if upload_id in found]
 
     def move(self, upload: Upload, to: UploadState, event: AuditEvent, **changes: object) -> Upload:
         """Move an upload, change fields, add the audit event; a repeated move changes nothing."""
@@ -84,37 +145,55 @@ class DynamoUploads:
             raise StateConflict(f"upload {upload.upload_id} is {found}, from where nothing leads to {to.value}")
         return present
 
-    def restart(self, upload: Upload, event: AuditEvent) -> Upload:
-        """Put an upload that has ended into the queue's state again, as the next attempt: once for an attempt."""
+    def restart(self, upload: Upload, event: AuditEvent, **changes: object) -> Upload:
+        """Put an upload that has ended or is reviewed into the queue's state, as the next attempt: once for one."""
         again = upload.model_copy(
             update={
                 "state": UploadState.QUEUED,
                 "attempt": upload.attempt + 1,
                 "generation": upload.generation + (upload.state is UploadState.UNDONE),
                 **dict.fromkeys(_OF_AN_ATTEMPT),
+                **changes,
             }
         )
+        changed = {"state", "attempt", "generation", *changes}
+        values = again.model_dump(mode="json", by_alias=True, include=changed, exclude_none=True)
         update = {
             "TableName": self._table,
             "Key": self._key(upload.upload_id, upload),
-            **_restarting(again, upload, event.at),
+            **_restarting(values | {"movedAt": moment(event.at)}, upload),
         }
         if upload.state not in RESTARTS or not self._write_with_audit({"Update": update}, upload, event):
             raise StateConflict(f"attempt {upload.attempt} of upload {upload.upload_id} is not one to be restarted")
         return again
 
-    def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
-        """The tenant's uploads, newest first."""
-        items, after = self._query(
-            ("tenantId", "createdAt", "uploadId"),
-            tenant_id,
-            limit,
-            cursor,
-            TableName=self._table,
-            IndexName="byCreation",
-            ScanIndexForward=False,
-        )
-        return Page([_upload(item) for item in items], after)
+    def history(
+        self, tenant_id: str, limit: int, cursor: str | None, wanted: UploadFilter = ALL_UPLOADS
+    ) -> Page[Upload]:
+        """A page of the tenant's uploads that are wanted, newest first.
+
+        The index has them by time; DynamoDB leaves out what it can tell, and what it cannot is left out here. A page
+        that is cut ends with the place of its last upload.
+        """
+        first, last = _span_of(wanted)
+        after = from_cursor(cursor, _BY_CREATION, tenant_id) if cursor else None
+        if after and not first <= after["createdAt"]["S"] <= last:
+            raise cursor_refused()
+        at_once = limit if wanted == ALL_UPLOADS else self._read_at_once
+        request = {"ScanIndexForward": False, "Limit": at_once, **_of_those(tenant_id, first, last, wanted)}
+        found: list[tuple[dict[str, Any], Upload]] = []
+        for _ in range(_MOST_READS):
+            request |= {"ExclusiveStartKey": after} if after else {}
+            with translated("The status table"):
+                answer = self._client.query(TableName=self._table, IndexName="byCreation", **request)
+            named = [item for item in answer["Items"] if wanted.has_name(item["fileName"]["S"])]
+            found += [(item, upload) for item in named if wanted.has(upload := _upload(item))]
+            after = answer.get("LastEvaluatedKey")
+            if len(found) > limit:
+                after = {name: found[limit - 1][0][name] for name in _BY_CREATION}
+            if len(found) >= limit or after is None:
+                break
+        return Page([upload for _, upload in found[:limit]], to_cursor(after))
 
     def unmoved(self, state: UploadState, since: datetime, limit: int) -> list[Upload]:
         """The uploads that have been in this state since then or longer."""
@@ -156,7 +235,8 @@ class DynamoUploads:
     def progress(self, upload: Upload) -> Totals:
         """What has been counted so far."""
         with translated("The status table"):
-            item = self._client.get_item(TableName=self._table, Key=self._progress_key(upload)).get("Item", {})
+            key = self._progress_key(upload)
+            item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
         counted = from_item({name: item[name] for name in _COUNTERS if name in item})
         return Totals.model_validate(counted)
 
@@ -219,6 +299,16 @@ class DynamoUploads:
         of_generation = f"#{upload.generation}" if upload.generation > 1 else ""
         return self._key(f"progress#{upload.upload_id}{of_generation}", upload)
 
+    def _new(self, upload: Upload) -> dict[str, Any]:
+        """The write of an upload whose id must not be taken."""
+        item = upload.model_dump(mode="json", by_alias=True, exclude_none=True)
+        item |= {"expiresAt": expires_at(upload.created_at, self._days), "movedAt": moment(upload.created_at)}
+        return {
+            "TableName": self._table,
+            "Item": to_item(item),
+            "ConditionExpression": "attribute_not_exists(uploadId)",
+        }
+
     def _audit_put(self, tenant_id: str, upload_id: str, event: AuditEvent) -> dict[str, Any]:
         item = {
             "uploadKey": f"{tenant_id}#{upload_id}",
@@ -234,15 +324,20 @@ class DynamoUploads:
 
     def _write_with_audit(self, write: dict[str, Any], upload: Upload, event: AuditEvent) -> bool:
         """One transaction of a conditional write and an audit event; False when the write's condition fails."""
-        put = {"Put": self._audit_put(upload.tenant_id, upload.upload_id, event)}
+        reasons = self._transact(write, {"Put": self._audit_put(upload.tenant_id, upload.upload_id, event)})
+        return not reasons
+
+    def _transact(self, first: dict[str, Any], *others: dict[str, Any], may_fail: int = 1) -> list[str]:
+        """All writes or none; what became of each where the condition of one of the first `may_fail` does not hold."""
         try:
             with translated("The status table"):
-                self._client.transact_write_items(TransactItems=[write, put])  # type: ignore[list-item]
+                self._client.transact_write_items(TransactItems=[first, *others])  # type: ignore[list-item]
         except ClientError as error:
-            if cancellation_reasons(error)[:1] != ["ConditionalCheckFailed"]:
+            reasons = cancellation_reasons(error)
+            if _FAILED not in reasons[:may_fail]:
                 raise
-            return False
-        return True
+            return reasons
+        return []
 
 
 def _setting(values: dict[str, Any], states: frozenset[UploadState], attempt: int) -> dict[str, Any]:
@@ -259,17 +354,69 @@ def _setting(values: dict[str, Any], states: frozenset[UploadState], attempt: in
     }
 
 
-def _restarting(again: Upload, before: Upload, at: datetime) -> dict[str, Any]:
-    """An update to `again` where the upload is still as `before`, at the end of that attempt."""
-    sets = {":state": again.state.value, ":attempt": again.attempt, ":generation": again.generation, ":at": moment(at)}
+def _restarting(values: dict[str, Any], before: Upload) -> dict[str, Any]:
+    """An update that sets `values` where the upload is still as `before`, at the end of that attempt."""
+    placed = {f":{name}": value for name, value in values.items()}
     found = {":before": before.state.value, ":last": before.attempt}
     gone = {f"#gone{i}": to_camel(name) for i, name in enumerate(_OF_AN_ATTEMPT)}
     return {
-        "UpdateExpression": "SET #state = :state, attempt = :attempt, generation = :generation, movedAt = :at "
-        f"REMOVE {', '.join(gone)}",
-        "ConditionExpression": "#state = :before AND attempt = :last",
-        "ExpressionAttributeNames": {"#state": "state", **gone},
-        "ExpressionAttributeValues": to_item(sets | found),
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values) + f" REMOVE {', '.join(gone)}",
+        "ConditionExpression": "#state = :before AND #attempt = :last",
+        "ExpressionAttributeNames": {f"#{name}": name for name in values} | gone,
+        "ExpressionAttributeValues": to_item(placed | found),
+    }
+
+
+def _noting(correction: Upload, corrected: Upload) -> dict[str, Any]:
+    """An update that notes a correction at an upload that is still as it is given and has not enough of them."""
+    entry = Correction.model_validate(
+        {name: getattr(correction, name) for name in Correction.model_fields}, by_name=True
+    )
+    return {
+        "UpdateExpression": "SET corrections = list_append(if_not_exists(corrections, :none), :entry)",
+        "ConditionExpression": "#state = :state AND (attribute_not_exists(attempt) OR attempt = :attempt)"
+        " AND (attribute_not_exists(corrections) OR size(corrections) < :most)",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": to_item(
+            {
+                ":none": [],
+                ":entry": [entry.model_dump(mode="json", by_alias=True)],
+                ":state": corrected.state.value,
+                ":attempt": corrected.attempt,
+                ":most": MOST_CORRECTIONS,
+            }
+        ),
+    }
+
+
+def _span_of(wanted: UploadFilter) -> tuple[str, str]:
+    """The first and last `createdAt` that may be wanted, to the second: whole ones are written without a fraction."""
+    since = wanted.since.isoformat(timespec="seconds").removesuffix("+00:00") if wanted.since else "0"
+    until = wanted.until.isoformat(timespec="seconds").replace("+00:00", "Z") if wanted.until else "A"
+    return since, until
+
+
+def _of_those(tenant_id: str, first: str, last: str, wanted: UploadFilter) -> dict[str, Any]:
+    """The part of a query that says what is wanted, as far as DynamoDB can tell."""
+    values: dict[str, Any] = {":partition": tenant_id, ":first": first, ":last": last}
+    names: dict[str, str] = {}
+    conditions = []
+    if states := {f":state{i}": state.value for i, state in enumerate(wanted.states)}:
+        conditions.append(f"#state IN ({', '.join(states)})")
+        names["#state"] = "state"
+        values |= states
+    if wanted.work_unit_id is not None:
+        conditions.append("#options.workUnitId = :unit")
+        names["#options"] = "options"
+        values[":unit"] = wanted.work_unit_id
+    if wanted.created_by is not None:
+        conditions.append("createdBy = :creator")
+        values[":creator"] = wanted.created_by
+    return {
+        "KeyConditionExpression": "tenantId = :partition AND createdAt BETWEEN :first AND :last",
+        "ExpressionAttributeValues": to_item(values),
+        **({"FilterExpression": " AND ".join(conditions)} if conditions else {}),
+        **({"ExpressionAttributeNames": names} if names else {}),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,9 +62,9 @@ _HEADER_FIELDS = frozenset[str]().union(*(encoding.header for encoding in _ENCOD
 class NextAuthSessions:
     """Opens sessions with the first of the secrets that fits; `secrets` gives their text as it is stored."""
 
-    def __init__(self, secrets: Callable[[], str], *, page_origin: str, names: ClaimNames) -> None:
+    def __init__(self, secrets: Callable[[], str], *, page_origins: Collection[str], names: ClaimNames) -> None:
         self._secrets = secrets
-        self._page_origin = page_origin
+        self._page_origins = page_origins
         self._names = names
 
     def identify(self, presented: Presented, now: datetime) -> Identity:
@@ -80,15 +80,15 @@ class NextAuthSessions:
         return identity_of(claims, self._names, now)
 
     def _refuse_other_pages(self, presented: Presented) -> None:
-        """A browser sends cookies whoever made the request; where it changes something, our page must have.
+        """A browser sends cookies whoever made the request; where it changes something, a page that uploads must have.
 
         The origin decides where it is told, so that not even another page of the same site gets in.
         """
         if presented.method in _SAFE_METHODS:
             return
         origin = presented.origin
-        if not (presented.fetch_site in _OWN_SITE if origin is None else origin == self._page_origin != ""):
-            message = "With a session cookie, only the upload page itself may change something; send a bearer token."
+        if not (presented.fetch_site in _OWN_SITE if origin is None else origin in self._page_origins):
+            message = "With a session cookie, only pages that may upload can change something; send a bearer token."
             raise RequestRefused(message, status=403, code="origin_refused")
 
     def _open(self, token: str, encodings: Iterable[_Encoding]) -> dict[str, Any]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from joserfc.errors import JoseError
 from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
 from joserfc.util import json_b64decode
-from pydantic import ValidationError
 
 from shared.domain.identity import Identity
 from shared.errors import RequestRefused
 
 _CLOCK_TOLERANCE_SECONDS = 15
 _LONGEST_HEADER = 1024
+_END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _SCHEME = {"WWW-Authenticate": "Bearer"}
 
 
@@ -94,6 +94,7 @@ def identity_of(claims: Mapping[str, Any], names: ClaimNames, now: datetime, **e
     told = {"tenant_id": claims.get(names.tenant), "user_id": claims.get("sub"), "role": claims.get(names.role)}
     try:
         registry.validate(dict(claims))
-        return Identity.model_validate(told, strict=False)
-    except (JoseError, ValidationError) as error:
+        until = datetime.fromtimestamp(min(claims["exp"], _END_OF_TIME), UTC)
+        return Identity.model_validate({**told, "valid_until": until}, strict=False)
+    except (JoseError, ValueError) as error:  # a ValidationError is a ValueError, and so is a time that is no number
         raise session_invalid() from error

@@ -51,6 +51,10 @@ class CellStyles:
     shown: Shown
 
 
+NO_STYLES = CellStyles({}, None, {}, [], [], Shown(None, None, None))
+"""For a file that is only to be shown: nothing is decided of its cells."""
+
+
 class Undecided(NamedTuple):
     """A column that can be read in two ways; `position` is its place in the file."""
 

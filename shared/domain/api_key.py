@@ -52,7 +52,13 @@ class ApiKey(Value):
     @property
     def identity(self) -> Identity:
         """Who the plant server is: one that may import and read, and a user of its own."""
-        return Identity(tenant_id=self.tenant_id, user_id=f"key {self.key_id}", role=Role.ENGINEER, key_id=self.key_id)
+        return Identity(
+            tenant_id=self.tenant_id,
+            user_id=f"key {self.key_id}",
+            role=Role.ENGINEER,
+            key_id=self.key_id,
+            valid_until=self.valid_until,
+        )
 
 
 def looks_like_key(token: str | None) -> bool:

@@ -25,6 +25,9 @@ class AuditAct(StrEnum):
     LATE_OBJECT_IGNORED = "late_object_ignored"
     IMPORT_STARTED = "import_started"
     IMPORT_PLANNED = "import_planned"
+    PREVIEW_MADE = "preview_made"
+    PREVIEW_CONFIRMED = "preview_confirmed"
+    PREVIEW_EXPIRED = "preview_expired"
     LOAD_ENDED = "load_ended"
     IMPORT_COMPLETED = "import_completed"
     ATTEMPT_FAILED = "attempt_failed"
@@ -35,6 +38,7 @@ class AuditAct(StrEnum):
     UNDO_REQUESTED = "undo_requested"
     IMPORT_UNDONE = "import_undone"
     REFUSED_ROWS_DOWNLOADED = "refused_rows_downloaded"
+    CORRECTION_STARTED = "correction_started"
 
 
 class AuditEvent(Value):

@@ -136,28 +136,48 @@ def map_headers(
     very same name are a problem, as are required fields that nothing gives, and headers in `mapping` that no column
     has.
     """
-    given = {normalize_header(header): (field, _GIVEN) for header, field in (mapping or {}).items()}
     present = {normalize_header(header) for header in headers}
     if unknown := [header for header in mapping or {} if normalize_header(header) not in present]:
         return _problem("file_column_not_there", column=unknown[0], found=_shown(headers))
-    known = _KNOWN | given
-    ignored = added_by_us(headers)
+    chosen, twice = _choose(headers, mapping or {})
+    if twice:
+        name, first, second = twice[0]
+        return _problem("file_column_twice", first=headers[first], second=headers[second], field=api_name(name))
+    for name in chosen.keys() & defaults.keys():
+        return _problem("file_column_and_default", field=api_name(name), column=headers[chosen[name]])
+    missing = [name for name in REQUIRED_FIELDS if name not in chosen and not defaults.get(name, "").strip()]
+    if missing:
+        return _problem("file_columns_missing", missing=" or ".join(map(api_name, missing)), found=_shown(headers))
+    return _mapped(headers, chosen)
+
+
+def map_what_can_be(headers: Sequence[str], mapping: Mapping[str, str | None]) -> ColumnMapping:
+    """As `map_headers`, for a header that people are to see: where that has a problem, this goes on without."""
+    return _mapped(headers, _choose(headers, mapping)[0])
+
+
+def _choose(
+    headers: Sequence[str], mapping: Mapping[str, str | None]
+) -> tuple[dict[str, int], list[tuple[str, int, int]]]:
+    """The column of each field, and the fields that two columns have an equal claim to, of which the first has it."""
+    known = _KNOWN | {normalize_header(header): (field, _GIVEN) for header, field in mapping.items()}
     chosen: dict[str, tuple[int, int]] = {}
+    twice: list[tuple[str, int, int]] = []
     for position, header in enumerate(headers):
         name, rank = known.get(normalize_header(header), (None, 0))
         if name is None:
             continue
         other, other_rank = chosen.get(name, (position, rank + 1))
         if rank == other_rank:
-            return _problem("file_column_twice", first=headers[other], second=header, field=api_name(name))
+            twice.append((name, other, position))
         if rank < other_rank:
             chosen[name] = (position, rank)
-    for name in chosen.keys() & defaults.keys():
-        return _problem("file_column_and_default", field=api_name(name), column=headers[chosen[name][0]])
-    missing = [name for name in REQUIRED_FIELDS if name not in chosen and not defaults.get(name, "").strip()]
-    if missing:
-        return _problem("file_columns_missing", missing=" or ".join(map(api_name, missing)), found=_shown(headers))
-    fields = {position: name for name, (position, _) in chosen.items()}
+    return {name: position for name, (position, _) in chosen.items()}, twice
+
+
+def _mapped(headers: Sequence[str], chosen: Mapping[str, int]) -> ColumnMapping:
+    ignored = added_by_us(headers)
+    fields = {position: name for name, position in chosen.items()}
     return ColumnMapping(
         columns=tuple(fields.get(position) for position in range(len(headers))),
         attribute_names=_attribute_names(headers, fields.keys() | ignored),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -38,13 +39,15 @@ _MAY_IMPORT = frozenset({Role.ADMIN, Role.MANAGER, Role.ENGINEER, Role.SUPERVISO
 class Identity(Value):
     """A person or a plant server, as the session says. The tenant comes from here and from nowhere else.
 
-    `key_id` is that of a plant server's API key, None for people.
+    `key_id` is that of a plant server's API key, None for people. `valid_until` is when the session or the key ends;
+    None where nothing ends it.
     """
 
     tenant_id: TenantId
     user_id: ShortText
     role: Role
     key_id: str | None = None
+    valid_until: datetime | None = None
 
     def may(self, permission: Permission) -> bool:
         """True when the role carries the permission: every role may read, administrators alone make keys."""

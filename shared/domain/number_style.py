@@ -58,6 +58,12 @@ class NumberStyle(Value):
             raise ValueError("the decimal mark and the thousands separator must differ")
         return self
 
+    @property
+    def in_words(self) -> str:
+        """For people."""
+        thousands = f", thousands divided by {_NAMES[self.thousands]}" if self.thousands else ""
+        return f"decimal {_NAMES[self.decimal]}{thousands}"
+
 
 POINT = NumberStyle()
 
@@ -138,8 +144,7 @@ class NumberDecision:
     @property
     def choice(self) -> str:
         """The style in words."""
-        thousands = f", thousands divided by {_NAMES[self.style.thousands]}" if self.style.thousands else ""
-        return f"decimal {_NAMES[self.style.decimal]}{thousands}"
+        return self.style.in_words
 
 
 @dataclass(slots=True)

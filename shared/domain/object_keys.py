@@ -3,8 +3,13 @@
 ```
 incoming/{tenant}/{uploadId}/source.csv             what was uploaded; the only prefix a browser can write
 quarantine/{tenant}/{uploadId}/source.csv           what was rejected; no import role can read it
-work/{tenant}/{uploadId}/plan.json, chunks.json     the plan; deleted by lifecycle
+plans/{tenant}/{uploadId}/plan.json                 the plan, kept as long as the upload, for its corrections
+plans/{tenant}/{uploadId}/corrected-rows.json       the rows of the corrected file that a correction brings again
+work/{tenant}/{uploadId}/chunks.json                the chunks; what is under work is soon deleted by lifecycle
 work/{tenant}/{uploadId}/parts/{chunk:06}.csv       records of a file that cannot be cut by byte range, staged
+work/{tenant}/{uploadId}/{attempt}/…                chunks and parts, where a later attempt than the first has planned;
+                                                    so has plans its plan
+work/{tenant}/{uploadId}/preview/{attempt}.json     what a person is shown before the import
 work/{tenant}/{uploadId}/quality/{chunk:06}.json    statistics of a chunk's records, merged when the import ends
 refused/{tenant}/{uploadId}/{chunk:06}.jsonl        refused rows, one file a chunk, in the file's order
 reports/{tenant}/{uploadId}/refused-rows.csv        all of them, to download, fix and upload again
@@ -49,19 +54,38 @@ def quarantine(incoming_key: str) -> str:
     return "quarantine/" + incoming_key.removeprefix("incoming/")
 
 
-def plan(tenant_id: str, upload_id: str) -> str:
-    """The plan that every chunk of an upload is loaded by."""
-    return f"work/{tenant_id}/{upload_id}/plan.json"
+def plan(tenant_id: str, upload_id: str, attempt: int) -> str:
+    """The plan that an attempt has made."""
+    return f"plans/{tenant_id}/{upload_id}/{_of_attempt(attempt)}plan.json"
 
 
-def chunk_list(tenant_id: str, upload_id: str) -> str:
-    """The chunks as the JSON array that the Map state reads."""
-    return f"work/{tenant_id}/{upload_id}/chunks.json"
+def corrected_rows(tenant_id: str, upload_id: str) -> str:
+    """The numbers of the rows that a correction brings again, as a JSON array."""
+    return f"plans/{tenant_id}/{upload_id}/corrected-rows.json"
 
 
-def parts_prefix(tenant_id: str, upload_id: str) -> str:
-    """The common start of the keys of an upload's staged parts, ending in `/`."""
-    return f"work/{tenant_id}/{upload_id}/parts/"
+def chunk_list(tenant_id: str, upload_id: str, attempt: int) -> str:
+    """The chunks of that plan as the JSON array that the Map state reads."""
+    return f"{_planned_in(tenant_id, upload_id, attempt)}chunks.json"
+
+
+def parts_prefix(tenant_id: str, upload_id: str, attempt: int) -> str:
+    """The common start of the keys of the parts that an attempt's planning stages, ending in `/`."""
+    return f"{_planned_in(tenant_id, upload_id, attempt)}parts/"
+
+
+def _planned_in(tenant_id: str, upload_id: str, attempt: int) -> str:
+    """Each attempt's planning has a place of its own: one that comes late, with other choices, must change no plan."""
+    return f"work/{tenant_id}/{upload_id}/{_of_attempt(attempt)}"
+
+
+def _of_attempt(attempt: int) -> str:
+    return f"{attempt}/" if attempt > 1 else ""
+
+
+def preview(tenant_id: str, upload_id: str, attempt: int) -> str:
+    """What an attempt's planning has found, for a person to look at."""
+    return f"work/{tenant_id}/{upload_id}/preview/{attempt}.json"
 
 
 def chunk_quality_prefix(tenant_id: str, upload_id: str) -> str:

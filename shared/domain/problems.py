@@ -109,6 +109,10 @@ FILE_PROBLEMS: dict[str, str] = {
         "save it again, and upload that."
     ),
     "file_not_received": "No file has come in time. Start the upload again, and send the file at once.",
+    "preview_expired": (
+        "Nobody has confirmed the preview within {days} days, so the import was cancelled. Retry it to look at the "
+        "preview again, or upload the file again."
+    ),
     "file_not_scanned": "The file has not been checked yet. Upload it again.",
     "file_infected": (
         "The malware scanner found “{threat}” in the file, so it was put away and nothing of it was read. Do not open "
@@ -151,6 +155,33 @@ FILE_PROBLEMS: dict[str, str] = {
         "The mapping names the column “{column}”, which the file does not have. Its columns are {found}."
     ),
     "profile_not_found": "There is no profile “{name}”. Choose one that is there, or leave the profile out.",
+    "correction_columns_differ": (
+        "A correction has the columns of the CSV with the refused rows of the upload that it corrects, in their order: "
+        "{expected}. This file has {found}. Send the rows in those columns."
+    ),
+    "correction_row_unreadable": (
+        "Line {line} of the correction does not say in the column linefeed:row, by its number, which row of the "
+        "corrected file it is. Leave that column as the download has it."
+    ),
+    "correction_row_unknown": (
+        "Row {row}, in line {line} of the correction, is none of the refused rows of the upload that it corrects. A "
+        "correction has refused rows alone; send others as an upload of their own."
+    ),
+    "correction_row_twice": "The correction has row {row} twice. Leave one of the two out.",
+    "correction_row_shared": (
+        "Several records of the corrected file have the row {row}, so it is not certain which one is meant. Send the "
+        "corrected records as an upload of their own."
+    ),
+    "correction_row_corrected": (
+        "Row {row} is in another correction of the same upload already ({other}). Leave it out, or undo that "
+        "correction first."
+    ),
+    "correction_too_many_rows": (
+        "A correction may have {limit:,} rows. Send the corrected file as an upload of its own, with deduplication."
+    ),
+    "correction_upload_gone": (
+        "What is known of the upload that is corrected has expired. Send the rows as an upload of their own."
+    ),
     "file_column_twice": "The columns “{first}” and “{second}” both mean {field}. Rename or remove one of them.",
     "workbook_unreadable": (
         "The workbook cannot be read. Open it in Excel or LibreOffice, save it again as .xlsx, and upload that."

@@ -242,11 +242,11 @@ def _fate(totals: Totals) -> Fate:
 
 
 def _by_code(counts: dict[str, int]) -> list[CodeCount]:
-    found = [CodeCount(code=code, rows=rows, problem=_PROBLEMS.get(code, code)) for code, rows in counts.items()]
+    found = [CodeCount(code=code, rows=rows, problem=PROBLEM_TITLES.get(code, code)) for code, rows in counts.items()]
     return sorted(found, key=lambda count: (-count.rows, count.code))
 
 
-_PROBLEMS = {
+PROBLEM_TITLES = {
     **{rule.code: rule.message for rule in RULES},
     "required": "A required value is missing",
     "text_too_long": "The text is too long",
@@ -277,7 +277,7 @@ _PROBLEMS = {
 }
 """What a code means without the row's own words."""
 
-if missing := ROW_PROBLEMS.keys() - _PROBLEMS.keys():
+if missing := ROW_PROBLEMS.keys() - PROBLEM_TITLES.keys():
     raise TypeError(f"the report has no words for {sorted(missing)}")
 
 

@@ -36,11 +36,12 @@ class UploadState(StrEnum):
     ```
     awaiting_upload → scanning → queued → planning → importing → finishing → completed | completed_with_errors
     any of the first six → failed
-    awaiting_upload | scanning → cancelled
+    planning → reviewing
+    awaiting_upload | scanning | reviewing → cancelled
     queued | planning | importing | finishing → cancelling → cancelled
     completed | completed_with_errors | failed | cancelled → undoing → undone
     queued | planning | importing | finishing → queued, as the next attempt
-    failed | cancelled | undone → queued, as the next attempt, and only where a person asks for it
+    failed | cancelled | undone | reviewing → queued, as the next attempt, and only where a person asks for it
     ```
     """
 
@@ -48,6 +49,7 @@ class UploadState(StrEnum):
     SCANNING = "scanning"
     QUEUED = "queued"
     PLANNING = "planning"
+    REVIEWING = "reviewing"
     IMPORTING = "importing"
     FINISHING = "finishing"
     CANCELLING = "cancelling"
@@ -82,6 +84,7 @@ _STATUS = {
     UploadState.AWAITING_UPLOAD: UploadStatus.PENDING,
     UploadState.SCANNING: UploadStatus.PENDING,
     UploadState.QUEUED: UploadStatus.PENDING,
+    UploadState.REVIEWING: UploadStatus.PENDING,
     UploadState.PLANNING: UploadStatus.PROCESSING,
     UploadState.IMPORTING: UploadStatus.PROCESSING,
     UploadState.FINISHING: UploadStatus.PROCESSING,
@@ -106,7 +109,8 @@ ALLOWED_MOVES: dict[UploadState, frozenset[UploadState]] = {
     UploadState.AWAITING_UPLOAD: frozenset({UploadState.SCANNING}) | _BEFORE_THE_QUEUE,
     UploadState.SCANNING: frozenset({UploadState.QUEUED}) | _BEFORE_THE_QUEUE,
     UploadState.QUEUED: frozenset({UploadState.PLANNING}) | _IN_THE_QUEUE,
-    UploadState.PLANNING: frozenset({UploadState.IMPORTING}) | _IN_THE_QUEUE,
+    UploadState.PLANNING: frozenset({UploadState.IMPORTING, UploadState.REVIEWING}) | _IN_THE_QUEUE,
+    UploadState.REVIEWING: frozenset({UploadState.CANCELLED}),
     UploadState.IMPORTING: frozenset({UploadState.FINISHING}) | _IN_THE_QUEUE,
     UploadState.FINISHING: frozenset({UploadState.COMPLETED, UploadState.COMPLETED_WITH_ERRORS}) | _IN_THE_QUEUE,
     UploadState.CANCELLING: frozenset({UploadState.CANCELLED}),
@@ -120,12 +124,14 @@ ALLOWED_MOVES: dict[UploadState, frozenset[UploadState]] = {
 """Those that any event may make. The way back into the queue is none of them: a scan that ends late moves to `queued`
 as well, and must not wake an upload that was cancelled meanwhile. It is `Uploads.restart`, from `RESTARTS`."""
 
-RESTARTS = frozenset({UploadState.FAILED, UploadState.CANCELLED, UploadState.UNDONE})
+RETRIED_FROM = frozenset({UploadState.FAILED, UploadState.CANCELLED, UploadState.UNDONE})
 """From where a person's retry leads back into the queue, as the next attempt."""
 
-RETRIED_WITHIN = timedelta(days=6)
-"""After planning; later the plan, by which all chunks must be read, may be gone."""
+RESTARTS = RETRIED_FROM | {UploadState.REVIEWING}
+"""From where a person's retry, or the confirming of a preview, does."""
 
+RETRIED_WITHIN = timedelta(days=6)
+"""After planning; later the list of the chunks, and those that were staged, may be gone. So may a preview."""
 
 TRIED_AGAIN_FROM = frozenset({UploadState.QUEUED, UploadState.PLANNING, UploadState.IMPORTING, UploadState.FINISHING})
 """From where the next attempt is queued: a move that no late event can make, for it changes the attempt too."""
@@ -219,6 +225,9 @@ class UploadOptions(FileChoices):
         default=None, ge=0, le=MOST_ERRORS, description="Stop where more rows than this are refused."
     )
     priority: Priority = Priority.NORMAL
+    preview: bool = Field(
+        default=False, description="Show how the file is read, and import it once a person has confirmed that."
+    )
 
 
 class SourceObject(Value):
@@ -308,6 +317,14 @@ class MalwareScan(Value):
     definitions_at: datetime | None = None
 
 
+class Correction(Value):
+    """An upload that brings refused rows of another one again, as that other one knows it."""
+
+    upload_id: str
+    created_at: datetime
+    created_by: str
+
+
 class Upload(Value):
     """A file and its fate, as stored. Times are in UTC."""
 
@@ -323,9 +340,14 @@ class Upload(Value):
     mime_type: str
     object_key: str
     options: UploadOptions
+    corrects: str | None = Field(default=None, description="The upload whose refused rows it brings again.")
+    corrections: list[Correction] = Field(default_factory=list, description="Those of its refused rows, oldest first.")
     attempt: int = Field(default=1, ge=1, description="Which time it is in the queue, counted from 1.")
     generation: int = Field(
         default=1, ge=1, description="Which time its rows go in from the first one on: one more than it was undone."
+    )
+    confirmation: str | None = Field(
+        default=None, description="Digest of the request that confirmed the preview last; None before the first one."
     )
     parts: Parts | None = Field(default=None, description="Where the file is sent in parts.")
     source: SourceObject | None = None
@@ -334,6 +356,7 @@ class Upload(Value):
     malware_scan: MalwareScan | None = None
     plan: PlanSummary | None = None
     planned_at: datetime | None = None
+    planned_in: int = Field(default=1, ge=1, description="The attempt that made the plan, under which the plan lies.")
     totals: Totals | None = None
     failure: Failure | None = None
     undone: Undone | None = None

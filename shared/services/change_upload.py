@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.identity import Identity
 from shared.domain.job import job_of
-from shared.domain.upload import RESTARTS, RETRIED_WITHIN, Upload, UploadState
+from shared.domain.upload import RETRIED_FROM, RETRIED_WITHIN, Upload, UploadState
 from shared.errors import RequestRefused, StateConflict, TransientError
 from shared.services.dispatch_jobs import payload_of
-from shared.services.failures import INTERNAL_ERROR
+from shared.services.failures import INTERNAL_ERROR, PREVIEW_EXPIRED
 from shared.services.ports import Clock, JobQueue, Step, Uploads
 from shared.services.read_status import find_upload
 
-_NOT_IN_THE_QUEUE = (UploadState.AWAITING_UPLOAD, UploadState.SCANNING)
-_UNDER_WAY = (UploadState.QUEUED, UploadState.PLANNING, UploadState.IMPORTING, UploadState.FINISHING)
+_NOT_IN_THE_QUEUE = (UploadState.AWAITING_UPLOAD, UploadState.SCANNING, UploadState.REVIEWING)
+UNDER_WAY = (UploadState.QUEUED, UploadState.PLANNING, UploadState.IMPORTING, UploadState.FINISHING)
 _UNDOABLE = (UploadState.COMPLETED, UploadState.COMPLETED_WITH_ERRORS, UploadState.FAILED, UploadState.CANCELLED)
 _ATTEMPTS = 5
 
@@ -35,7 +35,7 @@ class Change:
 
 
 def cancel_upload(upload_id: str, identity: Identity, *, uploads: Uploads, fail_step: Step, clock: Clock) -> Change:
-    """Cancel an upload in any stage: at once before it is queued, else as soon as nothing of it goes in any more.
+    """Cancel an upload in any stage: at once where it is in no queue, else as soon as nothing of it goes in any more.
 
     What went in until then stays, is counted, and can be undone. Raises RequestRefused: 404, and 409 for an upload
     that has ended otherwise.
@@ -43,18 +43,18 @@ def cancel_upload(upload_id: str, identity: Identity, *, uploads: Uploads, fail_
 
     def cancel(upload: Upload) -> Change:
         if upload.state in _NOT_IN_THE_QUEUE:
-            event = _event(AuditAct.IMPORT_CANCELLED, upload, identity, clock)
+            event = event_of(AuditAct.IMPORT_CANCELLED, upload, identity, clock)
             return Change(uploads.move(upload, UploadState.CANCELLED, event, ended_at=clock()), pending=False)
-        if upload.state in _UNDER_WAY:
-            event = _event(AuditAct.CANCEL_REQUESTED, upload, identity, clock)
+        if upload.state in UNDER_WAY:
+            event = event_of(AuditAct.CANCEL_REQUESTED, upload, identity, clock)
             upload = uploads.move(upload, UploadState.CANCELLING, event)
         if upload.state is UploadState.CANCELLING:
             fail_step.take(payload_of(job_of(upload)))
         elif upload.state is not UploadState.CANCELLED:
-            raise _refused(upload, "cancelled")
+            raise refused(upload, "cancelled")
         return Change(upload, pending=upload.state is UploadState.CANCELLING)
 
-    return _as_it_is(upload_id, identity, uploads, cancel)
+    return as_it_is(upload_id, identity, uploads, cancel)
 
 
 def retry_upload(upload_id: str, identity: Identity, *, uploads: Uploads, queue: JobQueue, clock: Clock) -> Change:
@@ -65,18 +65,18 @@ def retry_upload(upload_id: str, identity: Identity, *, uploads: Uploads, queue:
     """
 
     def retry(upload: Upload) -> Change:
-        if upload.state in RESTARTS:
+        if upload.state in RETRIED_FROM:
             _require_retry_to_help(upload, clock)
             queue.release(upload.upload_id, upload.attempt)  # the attempt that ended may be about to
-            event = _event(AuditAct.RETRY_REQUESTED, upload, identity, clock, attempt=upload.attempt + 1)
+            event = event_of(AuditAct.RETRY_REQUESTED, upload, identity, clock, attempt=upload.attempt + 1)
             upload = uploads.restart(upload, event)
-        if upload.attempt == 1 or upload.state not in _UNDER_WAY:
-            raise _refused(upload, "retried")
+        if upload.attempt == 1 or upload.state not in UNDER_WAY:
+            raise refused(upload, "retried")
         if upload.state is UploadState.QUEUED:
             queue.enqueue(job_of(upload))
         return Change(upload, pending=True)
 
-    return _as_it_is(upload_id, identity, uploads, retry)
+    return as_it_is(upload_id, identity, uploads, retry)
 
 
 def undo_upload(upload_id: str, identity: Identity, *, uploads: Uploads, undo_step: Step, clock: Clock) -> Change:
@@ -89,18 +89,18 @@ def undo_upload(upload_id: str, identity: Identity, *, uploads: Uploads, undo_st
         if upload.options.dry_run:
             raise _conflict("This was a dry run: it wrote no record, so there is nothing to undo.", "nothing_to_undo")
         if upload.state in _UNDOABLE:
-            event = _event(AuditAct.UNDO_REQUESTED, upload, identity, clock)
+            event = event_of(AuditAct.UNDO_REQUESTED, upload, identity, clock)
             upload = uploads.move(upload, UploadState.UNDOING, event)
         if upload.state is UploadState.UNDOING:
             undo_step.take(payload_of(job_of(upload)))
         elif upload.state is not UploadState.UNDONE:
-            raise _refused(upload, "undone")
+            raise refused(upload, "undone")
         return Change(upload, pending=upload.state is UploadState.UNDOING)
 
-    return _as_it_is(upload_id, identity, uploads, undo)
+    return as_it_is(upload_id, identity, uploads, undo)
 
 
-def _as_it_is(upload_id: str, identity: Identity, uploads: Uploads, make: Callable[[Upload], Change]) -> Change:
+def as_it_is(upload_id: str, identity: Identity, uploads: Uploads, make: Callable[[Upload], Change]) -> Change:
     """Make a move from the state that the upload has, once more where it was moved meanwhile."""
     for _ in range(_ATTEMPTS):
         try:
@@ -111,7 +111,7 @@ def _as_it_is(upload_id: str, identity: Identity, uploads: Uploads, make: Callab
 
 
 def _require_retry_to_help(upload: Upload, clock: Clock) -> None:
-    if upload.failure and upload.failure.code != INTERNAL_ERROR:
+    if upload.failure and upload.failure.code not in (INTERNAL_ERROR, PREVIEW_EXPIRED):
         raise _conflict(
             "Another attempt would end the same way, because of the file or what was chosen for it: "
             f"{upload.failure.message} Then send it as a new upload.",
@@ -128,6 +128,7 @@ def _require_retry_to_help(upload: Upload, clock: Clock) -> None:
 
 _POSSIBLE = {
     UploadState.AWAITING_UPLOAD: "It waits for its file, and can be cancelled.",
+    UploadState.REVIEWING: "Its preview waits to be looked at; it can be confirmed or cancelled.",
     UploadState.CANCELLING: "It is being cancelled; once it is, it can be retried or undone.",
     UploadState.COMPLETED: "Its import has completed, and can be undone.",
     UploadState.COMPLETED_WITH_ERRORS: "Its import has completed, and can be undone.",
@@ -138,7 +139,7 @@ _POSSIBLE = {
 }
 
 
-def _refused(upload: Upload, what: str) -> RequestRefused:
+def refused(upload: Upload, what: str) -> RequestRefused:
     """The refusal of a move, which says what is possible."""
     possible = _POSSIBLE.get(upload.state, "It is under way, and can be cancelled.")
     return _conflict(f"The upload cannot be {what} now. {possible}", "move_not_possible")
@@ -148,7 +149,8 @@ def _conflict(message: str, code: str) -> RequestRefused:
     return RequestRefused(message, status=409, code=code)
 
 
-def _event(act: AuditAct, upload: Upload, identity: Identity, clock: Clock, **details: object) -> AuditEvent:
+def event_of(act: AuditAct, upload: Upload, identity: Identity, clock: Clock, **details: object) -> AuditEvent:
+    """What a person has asked for."""
     return AuditEvent(
         at=clock(), event=act, actor=identity.user_id, correlation_id=upload.correlation_id, details=details
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.domain.headers import field_of, normalize_header
-from shared.domain.problems import file_problem
+from shared.domain.problems import FileProblem, file_refusal
 from shared.domain.profile import Profile, fingerprint_of
 from shared.domain.record import field_name
 from shared.domain.upload import Decision, FileChoices, UploadOptions
@@ -40,20 +40,30 @@ class Chosen:
 class Choices:
     """The caller's choices and the profiles that may complete them, the most recently changed first.
 
-    Raises UploadRejected where the caller names a profile that is not among `profiles`.
+    What they leave open ends the import (UploadRejected), and so does a named profile that is not among `profiles`.
+    For a preview (`previewed`) it is kept as the `question` for the person to answer, and the file is read on by what
+    stands in for the answer: only to be shown.
     """
 
-    def __init__(self, options: UploadOptions, profiles: Iterable[Profile] = ()) -> None:
+    def __init__(self, options: UploadOptions, profiles: Iterable[Profile] = (), *, previewed: bool = False) -> None:
         self.options = options
+        self.question: FileProblem | None = None
+        self._previewed = previewed
         newest = sorted(profiles, key=lambda profile: profile.updated_at, reverse=True)
         self.profiles: Sequence[Profile] = [profile for profile in newest if options.profile in (None, profile.name)]
         if options.profile is not None and not self.profiles:
-            raise UploadRejected(file_problem("profile_not_found", name=options.profile), code="profile_not_found")
+            self.leave_open(file_refusal("profile_not_found", name=options.profile))
         self._mapped: dict[str, set[str]] = {}
         for choices in (options, *self.profiles):
             for column, field in given_fields(choices).items():
                 if field:
                     self._mapped.setdefault(normalize_header(column), set()).add(field)
+
+    def leave_open(self, question: FileProblem) -> None:
+        """Come upon what another choice would answer; the first such question is the one that is asked."""
+        if not self._previewed:
+            raise UploadRejected(question.message, code=question.code)
+        self.question = self.question or question
 
     @property
     def known_headers(self) -> frozenset[str]:
@@ -73,7 +83,7 @@ class Choices:
     def complete(self, header: Sequence[str]) -> Chosen:
         """What holds for a file with this header."""
         named = self.options.profile is not None
-        profile = self.profiles[0] if named else self.profile_of(header)
+        profile = next(iter(self.profiles), None) if named else self.profile_of(header)
         if profile is None:
             return Chosen(self.options.model_copy(update={"identity": self.options.identity or "key"}))
         evidence = "named by the caller" if named else "the header is that of the profile"

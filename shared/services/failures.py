@@ -14,6 +14,9 @@ from shared.errors import TransientError, UploadRejected
 INTERNAL_ERROR = "internal_error"
 """The code of a failure that the file is not to blame for."""
 
+PREVIEW_EXPIRED = "preview_expired"
+"""The code of a cancelling because nobody has confirmed the preview."""
+
 PASSING = (
     TransientError.__name__,
     "Lambda.TooManyRequestsException",
@@ -27,9 +30,10 @@ PASSING = (
 
 TRIED_AGAIN_LATER = "TriedAgainLater"
 IMPORT_CANCELLED = "ImportCancelled"
-NO_ALARM = (UploadRejected.__name__, TRIED_AGAIN_LATER, IMPORT_CANCELLED)
+WAITS_FOR_REVIEW = "WaitsForReview"
+NO_ALARM = (UploadRejected.__name__, TRIED_AGAIN_LATER, IMPORT_CANCELLED, WAITS_FOR_REVIEW)
 """What an execution fails with that nobody need look at: the file is to blame, another attempt comes, or a person
-wanted it."""
+wanted it, or is to look at the preview."""
 
 _IN_A_CHUNK = "States.ExceedToleratedFailureThreshold"
 

@@ -17,6 +17,7 @@ from shared.errors import AccountingError
 from shared.services.failures import INTERNAL_ERROR, too_many_errors
 from shared.services.ports import Clock, JobQueue, Objects, Records, Uploads
 from shared.services.quality_report import write_quality_report
+from shared.services.refused_lines import refused_lines
 
 
 def finish_import(
@@ -169,13 +170,6 @@ def write_refused_rows(upload: Upload, objects: Objects) -> tuple[str | None, in
 
 def _all_refused(upload: Upload, objects: Objects) -> Iterator[RefusedRow]:
     return map(RefusedRow.model_validate_json, refused_lines(upload, objects))
-
-
-def refused_lines(upload: Upload, objects: Objects) -> Iterator[bytes]:
-    """The refused rows of an upload as they are kept, JSON a line, in the file's order."""
-    for key in objects.keys(object_keys.refused_prefix(upload.tenant_id, upload.upload_id)):
-        with objects.open_read(key) as lines:
-            yield from lines
 
 
 def _event(upload: Upload, act: AuditAct, at: datetime, totals: Totals, **details: object) -> AuditEvent:

@@ -16,7 +16,7 @@ from shared.domain.quality import Quality
 from shared.domain.upload import Totals, Upload, UploadState
 from shared.errors import AccountingError, OutOfTime, StateConflict, TransientError
 from shared.formats.blocks import read_blocks
-from shared.formats.tables import read_table
+from shared.formats.tables import TextTable, read_table
 from shared.services.ports import ChunkCount, ChunkLoad, Objects, Records, SecondsLeft, Uploads
 from shared.services.quality_report import keep_quality
 
@@ -142,12 +142,16 @@ class LoadedChunk:
 
 def read_chunk(chunk: Chunk, reader: TableReader, objects: Objects) -> Iterator[ReadRows]:
     """Read the records of a chunk, a batch at a time, as its bytes come."""
-    plan = reader.plan
+    return map(reader.read, read_tables(chunk, reader.plan, objects))
+
+
+def read_tables(chunk: Chunk, plan: ImportPlan, objects: Objects) -> Iterator[TextTable]:
+    """The records of a chunk as texts, a batch at a time, as its bytes come."""
     shape, dialect = shape_of(plan), plan.dialect
     start, line = (0, _NOT_THE_FIRST) if chunk.part else (chunk.start, chunk.first_line)
     with _open(chunk, plan, objects) as stream:
         for block in read_blocks(stream, dialect, _batch_sizes(chunk.end - chunk.start), start=start, line=line):
-            yield reader.read(read_table(block.data, dialect, shape, line=block.line))
+            yield read_table(block.data, dialect, shape, line=block.line)
 
 
 def _batch_sizes(left: int) -> Iterator[int]:

@@ -1,143 +1,122 @@
-"""Plan an import: decide how to read the file, map its header, count its records, cut it into chunks."""
+"""Plan an import: keep the plan by which its chunks are loaded, or the preview that a person looks at first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pydantic import ValidationError
 
-from shared.columnar.evidence import Shown, Undecided
 from shared.columnar.quality import quality_of
 from shared.columnar.reader import TableReader
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
-from shared.domain.headers import unnamed
-from shared.domain.plan import Chunk, ImportPlan
+from shared.domain.plan import Chunk
+from shared.domain.preview import Preview
 from shared.domain.problems import file_problem
-from shared.domain.profile import Profile, ProfileContent
-from shared.domain.record import api_name
-from shared.domain.upload import Decision, FileChoices, PlanSummary, Upload, UploadState
+from shared.domain.profile import ProfileContent
+from shared.domain.upload import Decision, PlanSummary, Upload, UploadState
 from shared.errors import RequestRefused, UploadRejected
-from shared.services.choices import Choices, told_choices
+from shared.services.choices import Choices
+from shared.services.draft_plan import DraftPlan, draft_correction, draft_plan
 from shared.services.failures import too_many_errors
 from shared.services.load_chunk import keep_findings, read_chunk
-from shared.services.ports import Clock, Objects, Profiles, Uploads
+from shared.services.make_preview import make_preview
+from shared.services.ports import Clock, JobQueue, Objects, Profiles, Uploads
 from shared.services.profiles import save_profile
-from shared.services.survey import survey_file
-from shared.services.tally import Survey
 
 
 def plan_import(
-    upload: Upload, *, uploads: Uploads, objects: Objects, profiles: Profiles, clock: Clock, chunk_bytes: int
-) -> PlanSummary:
+    upload: Upload,
+    *,
+    uploads: Uploads,
+    objects: Objects,
+    profiles: Profiles,
+    queue: JobQueue,
+    clock: Clock,
+    chunk_bytes: int,
+) -> Upload:
     """Write the plan and the chunk list of an upload, save the profile that was asked for, and move on to importing.
+
+    An upload with a preview is moved to reviewing instead, with its slot freed and no plan, until a person has
+    confirmed it, and whenever the file or what was chosen for it leaves a question. A plan is never made anew: it is
+    one by which something may have been loaded.
 
     Harmless when repeated: a profile that was saved before says what was decided then. The plan of an earlier attempt
     holds: what that has loaded was cut and read by it, and a profile may say something else by now. Raises
     UploadRejected for a file that cannot be imported, StateConflict for an upload that is not waiting for its plan.
     """
-    summary = upload.plan
-    if upload.state is not UploadState.IMPORTING or summary is None:
-        started = AuditEvent(at=clock(), event=AuditAct.IMPORT_STARTED, correlation_id=upload.correlation_id)
-        upload = uploads.move(upload, UploadState.PLANNING, started)
-        summary = summary or _plan(upload, objects, profiles, clock, chunk_bytes)
-        planned = AuditEvent(
-            at=clock(),
-            event=AuditAct.IMPORT_PLANNED,
-            correlation_id=upload.correlation_id,
-            details=summary.model_dump(mode="json", by_alias=True, exclude={"header"}),
-        )
-        now = clock()
-        uploads.move(
-            upload,
-            UploadState.IMPORTING,
-            planned,
-            plan=summary,
-            planned_at=upload.planned_at or now,
-            import_started_at=now,
-        )
+    if upload.plan is None or upload.state is not UploadState.IMPORTING:
+        if upload.state is not UploadState.REVIEWING:
+            started = AuditEvent(at=clock(), event=AuditAct.IMPORT_STARTED, correlation_id=upload.correlation_id)
+            upload = uploads.move(upload, UploadState.PLANNING, started)
+            upload = _plan(upload, uploads, objects, profiles, clock, chunk_bytes)
+        if upload.state is UploadState.REVIEWING:
+            queue.release(upload.upload_id, upload.attempt)
+            return upload
+    _stop_for_refused_rows(upload, objects)
+    return upload
+
+
+def _plan(
+    upload: Upload, uploads: Uploads, objects: Objects, profiles: Profiles, clock: Clock, chunk_bytes: int
+) -> Upload:
+    """Move an upload that is being planned on, with its plan, or to its review."""
+    summary, planned_in = upload.plan, upload.planned_in
+    if summary is None:
+        previewed = upload.options.preview or upload.confirmation is not None
+        choices = Choices(upload.options, profiles.all(upload.tenant_id), previewed=previewed)
+        if upload.corrects:
+            draft = draft_correction(upload, uploads, objects, chunk_bytes)
+        else:
+            draft = draft_plan(upload, choices, objects, chunk_bytes)
+        if previewed:
+            preview = make_preview(upload, draft, choices, objects)
+            if preview.problem or upload.options.preview:
+                return _review(upload, preview, uploads, objects, clock)
+        summary, planned_in = _keep(upload, draft, objects, profiles, clock), upload.attempt
+    planned = AuditEvent(
+        at=clock(),
+        event=AuditAct.IMPORT_PLANNED,
+        correlation_id=upload.correlation_id,
+        details=summary.model_dump(mode="json", by_alias=True, exclude={"header"}),
+    )
+    now = clock()
+    return uploads.move(
+        upload,
+        UploadState.IMPORTING,
+        planned,
+        plan=summary,
+        planned_in=planned_in,
+        planned_at=upload.planned_at or now,
+        import_started_at=now,
+    )
+
+
+def _review(upload: Upload, preview: Preview, uploads: Uploads, objects: Objects, clock: Clock) -> Upload:
+    key = object_keys.preview(upload.tenant_id, upload.upload_id, upload.attempt)
+    objects.write(key, preview.model_dump_json(by_alias=True).encode(), "application/json")
+    asked = {"problem": preview.problem.code} if preview.problem else {}
+    made = AuditEvent(at=clock(), event=AuditAct.PREVIEW_MADE, correlation_id=upload.correlation_id, details={**asked})
+    return uploads.move(upload, UploadState.REVIEWING, made)
+
+
+def _stop_for_refused_rows(upload: Upload, objects: Objects) -> None:
+    """Raise UploadRejected where planning has read ahead and found that nothing is to go in."""
     if upload.options.on_error == "abort" and any(
         objects.keys(object_keys.refused_prefix(upload.tenant_id, upload.upload_id))
     ):
         raise UploadRejected(file_problem("file_has_refused_rows"), code="file_has_refused_rows")
-    if summary.stopped and not summary.chunks:
+    if upload.plan and upload.plan.stopped and not upload.plan.chunks:
         raise too_many_errors(upload.options)
-    return summary
 
 
-def _plan(upload: Upload, objects: Objects, profiles: Profiles, clock: Clock, chunk_bytes: int) -> PlanSummary:
-    """Make and write the plan, save the profile."""
-    draft = make_plan(upload, objects, chunk_bytes, profiles.all(upload.tenant_id))
+def _keep(upload: Upload, draft: DraftPlan, objects: Objects, profiles: Profiles, clock: Clock) -> PlanSummary:
+    """Write the plan, save the profile."""
     if upload.options.on_error == "abort" or upload.options.max_errors is not None:
         draft = read_ahead(upload, draft, objects)
-    _write(draft, objects)
+    _write(draft, upload.attempt, objects)
     saved = _save_profile(upload, draft, profiles, clock)
     return draft.summary.model_copy(update={"decisions": [*draft.summary.decisions, *saved]})
-
-
-@dataclass(frozen=True, slots=True)
-class DraftPlan:
-    """A plan with its chunks, and what people are told of it."""
-
-    plan: ImportPlan
-    chunks: list[Chunk]
-    summary: PlanSummary
-    found: FileChoices
-    """What was chosen for the file and what it showed, for a profile."""
-
-
-def make_plan(upload: Upload, objects: Objects, chunk_bytes: int, profiles: Iterable[Profile] = ()) -> DraftPlan:
-    """Survey the file, and decide how every cell of it is read; raises UploadRejected where that stays open.
-
-    The plan's options are the caller's, completed by one of the tenant's `profiles`; the upload's stay as they are.
-    """
-    if upload.source is None:
-        raise UploadRejected(file_problem("file_not_scanned"), code="file_not_scanned")
-    survey = survey_file(upload, Choices(upload.options, profiles), upload.source, objects, chunk_bytes)
-    chosen = survey.chosen
-    styles = survey.evidence.decide(chosen.options, chosen.profile)
-    if isinstance(styles, Undecided):
-        column = survey.header[styles.position].strip()
-        raise UploadRejected(styles.ambiguity.message(column), code=styles.ambiguity.code)
-    plan = ImportPlan(
-        tenant_id=upload.tenant_id,
-        upload_id=upload.upload_id,
-        source=upload.source,
-        options=chosen.options,
-        dialect=survey.dialect,
-        staged=survey.shape.numbered,
-        header=survey.header,
-        fewest_cells=survey.shape.fewest,
-        trailing_delimiter=survey.shape.trailing,
-        columns=list(survey.mapping.columns),
-        attribute_names=dict(survey.mapping.attribute_names),
-        guarded=bool(survey.mapping.ignored),
-        number_style=styles.number_style,
-        date_order=styles.date_order,
-        ratio_scale=styles.ratio_scale,
-        records=survey.records,
-        chunks=len(survey.chunks),
-    )
-    decisions = [*chosen.decisions, *survey.decisions, *told_choices(upload.options), *styles.decisions]
-    return DraftPlan(plan, survey.chunks, _summary(plan, decisions), _found(survey, styles.shown))
-
-
-def _found(survey: Survey, shown: Shown) -> FileChoices:
-    """What was chosen, then what the file showed, then what the profile had: a convention alone is not kept."""
-    options, usual = survey.chosen.options, survey.chosen.profile or FileChoices()
-    return FileChoices(
-        identity=options.identity,
-        time_zone=options.time_zone,
-        defaults=options.defaults,
-        mapping=options.mapping,
-        encoding=options.encoding or (survey.written.encoding if survey.written else usual.encoding),
-        delimiter=options.delimiter or (survey.written.delimiter if survey.written else usual.delimiter),
-        decimal_mark=options.decimal_mark or shown.decimal_mark or usual.decimal_mark,
-        date_order=options.date_order or shown.date_order or usual.date_order,
-        ratio_scale=options.ratio_scale or shown.ratio_scale or usual.ratio_scale,
-        sheet=options.sheet or usual.sheet,
-    )
 
 
 def _save_profile(upload: Upload, draft: DraftPlan, profiles: Profiles, clock: Clock) -> list[Decision]:
@@ -184,24 +163,10 @@ def _stopped_before(chunk: Chunk, draft: DraftPlan) -> DraftPlan:
     )
 
 
-def _write(draft: DraftPlan, objects: Objects) -> None:
+def _write(draft: DraftPlan, attempt: int, objects: Objects) -> None:
     tenant_id, upload_id = draft.plan.tenant_id, draft.plan.upload_id
     plan = draft.plan.model_dump_json(by_alias=True).encode()
-    objects.write(object_keys.plan(tenant_id, upload_id), plan, "application/json")
+    objects.write(object_keys.plan(tenant_id, upload_id, attempt), plan, "application/json")
     chunks = ",\n".join(chunk.model_dump_json(by_alias=True) for chunk in draft.chunks)
-    objects.write(object_keys.chunk_list(tenant_id, upload_id), f"[{chunks}]".encode(), "application/json")
-
-
-def _summary(plan: ImportPlan, decisions: list[Decision]) -> PlanSummary:
-    names = [
-        plan.attribute_names.get(position) or header.strip() or unnamed(position)
-        for position, header in enumerate(plan.header)
-    ]
-    return PlanSummary(
-        records=plan.records,
-        chunks=plan.chunks,
-        header=names,
-        columns={names[i]: api_name(column) for i, column in enumerate(plan.columns) if column},
-        unmapped_columns=list(plan.attribute_names.values()),
-        decisions=decisions,
-    )
+    listed = f"[{chunks}]".encode()
+    objects.write(object_keys.chunk_list(tenant_id, upload_id, attempt), listed, "application/json")

@@ -5,7 +5,7 @@ Every call may raise TransientError; what else it raises is said there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, Protocol, Typ
 from shared.domain.api_key import ApiKey
 from shared.domain.audit import AuditEvent
 from shared.domain.fair_queue import Round
+from shared.domain.history import ALL_UPLOADS, UploadFilter
+from shared.domain.identity import Identity
 from shared.domain.job import Job
+from shared.domain.live import Connection
 from shared.domain.profile import Profile
 from shared.domain.upload import SourceObject, Totals, Undone, Upload, UploadState
 from shared.domain.verdict import ObjectVerdict, Verdict
@@ -46,8 +49,18 @@ class Uploads(Protocol):
     def create(self, upload: Upload, event: AuditEvent) -> bool:
         """Store a new upload and its first audit event together; False when the id is taken already."""
 
+    def create_correction(self, upload: Upload, event: AuditEvent, corrected: Upload, noted: AuditEvent) -> bool:
+        """Store a new upload and its first audit event, and note it, with an event, at the one that it corrects.
+
+        All together or nothing; False when its id is taken already. Raises StateConflict when the corrected upload is
+        no longer as it is given, or has enough corrections.
+        """
+
     def get(self, tenant_id: str, upload_id: str) -> Upload | None:
         """The upload as it is now; None when the tenant has none of this id."""
+
+    def several(self, tenant_id: str, upload_ids: Sequence[str]) -> list[Upload]:
+        """Up to a hundred of the tenant's uploads as they are now, in this order; those that are gone left out."""
 
     def move(self, upload: Upload, to: UploadState, event: AuditEvent, **changes: object) -> Upload:
         """Move an upload to a state, change fields, and add the audit event: all together or nothing.
@@ -57,15 +70,21 @@ class Uploads(Protocol):
         of `attempt` makes it the beginning of the next one.
         """
 
-    def restart(self, upload: Upload, event: AuditEvent) -> Upload:
+    def restart(self, upload: Upload, event: AuditEvent, **changes: object) -> Upload:
         """Put an upload that is in one of `RESTARTS` back into the queue's state, as the next attempt, with the event.
 
-        What is known of the attempt that ended is cleared; the plan stays. Raises StateConflict, and nothing changes,
-        unless the upload is still as it is given.
+        What is known of the attempt that ended is cleared, fields are changed; the plan stays. Raises StateConflict,
+        and nothing changes, unless the upload is still as it is given.
         """
 
-    def history(self, tenant_id: str, limit: int, cursor: str | None) -> Page[Upload]:
-        """The tenant's uploads, newest first."""
+    def history(
+        self, tenant_id: str, limit: int, cursor: str | None, wanted: UploadFilter = ALL_UPLOADS
+    ) -> Page[Upload]:
+        """A page of the tenant's uploads that are wanted, newest first.
+
+        So many uploads at most are looked at that a page may be short, or empty, and yet have a cursor. Raises
+        RequestRefused 422 for a cursor that no page of these gave.
+        """
 
     def unmoved(self, state: UploadState, since: datetime, limit: int) -> list[Upload]:
         """The uploads of all tenants that are in this state, not an end, since then or longer; the longest first."""
@@ -146,6 +165,39 @@ class ApiKeys(Protocol):
 
     def revoke(self, tenant_id: str, key_id: str, now: datetime) -> bool:
         """End a key of the tenant, once; False when it has none of this id."""
+
+
+class LiveTickets(Protocol):
+    """What opens a connection."""
+
+    def add(self, digest: str, identity: Identity, good_until: datetime) -> None:
+        """Keep a new ticket's digest, and whom it was given to."""
+
+    def take(self, digest: str, now: datetime) -> Identity | None:
+        """Whom it was given to, once; None for a ticket that was never given, was taken before, or is too old."""
+
+
+class LiveConnections(Protocol):
+    """Who is connected."""
+
+    def add(self, connection: Connection) -> None:
+        """Record a connection."""
+
+    def all(self, tenant_id: str) -> list[Connection]:
+        """The tenant's connections, also some that have ended."""
+
+    def remove(self, connection_id: str) -> None:
+        """Forget a connection; harmless when repeated."""
+
+
+class Sockets(Protocol):
+    """The connections themselves."""
+
+    def send(self, connection_id: str, message: bytes) -> bool:
+        """Send a message of up to 128 KB; False when there is no such connection any more, or not yet."""
+
+    def close(self, connection_id: str) -> None:
+        """End a connection; harmless when repeated."""
 
 
 class AuditLog(Protocol):

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from shared.domain.identity import Identity
+from shared.domain.problems import file_problem
 from shared.domain.profile import MOST_PROFILES, Profile, ProfileContent
-from shared.domain.upload import ProfileName
+from shared.domain.upload import ProfileName, UploadOptions
 from shared.errors import RequestRefused, TransientError
 from shared.services.ports import Clock, Profiles
 from shared.services.request_body import parse_body
@@ -105,6 +106,15 @@ def delete_profile(name: str, condition: Condition, identity: Identity, *, profi
         if profiles.delete(identity.tenant_id, present.name, revision=present.revision):
             return True
     raise _too_busy()
+
+
+def require_profiles(tenant_id: str, options: UploadOptions, profiles: Profiles) -> None:
+    """Refuse a profile that is not there (422), and a new one that there is no room for (409)."""
+    used, saved = options.profile, options.save_profile
+    if used is not None and profiles.get(tenant_id, used) is None:
+        raise RequestRefused(file_problem("profile_not_found", name=used), status=422, code="profile_not_found")
+    if saved is not None and profiles.get(tenant_id, saved) is None:
+        require_room(tenant_id, profiles)
 
 
 def require_room(tenant_id: str, profiles: Profiles) -> None:

@@ -14,10 +14,12 @@ from pydantic import ValidationError
 
 from shared.domain import object_keys
 from shared.domain.audit import AuditAct, AuditEvent
+from shared.domain.correction import is_completed
 from shared.domain.identity import Identity
 from shared.domain.refused import RefusedRow
 from shared.domain.upload import Totals, Undone, Upload, UploadState
 from shared.errors import RequestRefused, cursor_refused
+from shared.services.corrected_rows import corrected_by, corrections_of
 from shared.services.ports import AuditLog, Clock, Objects, Page, Uploads
 
 _DOWNLOAD_SECONDS = 300
@@ -38,6 +40,7 @@ _MESSAGES = {
     UploadState.SCANNING: "The file has arrived and is being checked.",
     UploadState.QUEUED: "The file is fine and waits for its turn.",
     UploadState.PLANNING: "Reading the file's structure.",
+    UploadState.REVIEWING: "Read, and waiting for you: look at the preview, then confirm it.",
     UploadState.IMPORTING: "Importing the records.",
     UploadState.FINISHING: "Settling the totals.",
     UploadState.CANCELLING: "Cancelling: what is going in at this moment is waited for.",
@@ -48,7 +51,7 @@ _MESSAGES = {
 
 _INTERNAL = (
     *("objectKey", "source", "parts", "refusedRowsKey", "qualityReportKey"),
-    *("options", "plan", "generation"),
+    *("options", "plan", "plannedIn", "generation", "confirmation"),
 )
 """Members of an upload that the API does not show, or shows in a form of its own."""
 
@@ -78,6 +81,33 @@ def show_upload(upload: Upload) -> dict[str, Any]:
         "columns": plan.columns if plan else {},
         "unmappedColumns": plan.unmapped_columns if plan else [],
         "decisions": [decision.model_dump(mode="json") for decision in plan.decisions] if plan else [],
+    }
+
+
+def show_corrections(upload: Upload, uploads: Uploads) -> dict[str, Any]:
+    """The corrections of an upload as they are now, and how many of its refused rows are in by them.
+
+    A correction that has expired has no status any more.
+    """
+    there = {correction.upload_id: correction for correction in corrections_of(upload, uploads)}
+    completed = [correction.totals for correction in there.values() if is_completed(correction)]
+    return {
+        "corrections": [
+            entry.model_dump(mode="json", by_alias=True)
+            | {"status": found.state.status if (found := there.get(entry.upload_id)) else None}
+            for entry in upload.corrections
+        ],
+        "correctedRecords": sum(totals.imported + totals.duplicates for totals in completed if totals),
+    }
+
+
+def show_status(upload: Upload, *, uploads: Uploads, objects: Objects, now: datetime) -> dict[str, Any]:
+    """An upload with its first errors, and how far it is: what the status route answers and live connections tell."""
+    return {
+        "upload": show_upload(upload)
+        | show_corrections(upload, uploads)
+        | {"errors": sample_of_errors(upload, objects)},
+        "progress": show_progress(upload, uploads, now),
     }
 
 
@@ -159,6 +189,14 @@ def refused_rows(upload: Upload, limit: int, cursor: str | None, objects: Object
             offset += len(line)
             items.append(shown)
     return Page(items, None)
+
+
+def with_corrections(
+    rows: list[dict[str, Any]], upload: Upload, uploads: Uploads, objects: Objects
+) -> list[dict[str, Any]]:
+    """Refused rows as the API shows them, each with the id of the completed correction that has brought it in."""
+    found = corrected_by([row["row"] for row in rows], upload, uploads, objects)
+    return [row | {"correctedBy": found.get(row["row"])} for row in rows]
 
 
 def sample_of_errors(upload: Upload, objects: Objects) -> list[dict[str, Any]]:

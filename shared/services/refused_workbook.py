@@ -26,8 +26,8 @@ from shared.domain.refused import (
 from shared.domain.upload import Upload
 from shared.errors import RequestRefused
 from shared.formats.refused_sheet import MOST_COLUMNS, Sheet, SheetRow, cell_start, fits_cell, write_workbook
-from shared.services.finish_import import refused_lines
 from shared.services.ports import Objects
+from shared.services.refused_lines import refused_lines
 
 WORKBOOK_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_ROWS = 50_000

@@ -16,16 +16,22 @@ from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.file_choices import CheckedChoices
 from shared.domain.identity import Identity
 from shared.domain.parts import parts_of
-from shared.domain.problems import file_problem
 from shared.domain.upload import Upload, UploadOptions, UploadState
 from shared.errors import RequestRefused
 from shared.services.ports import Allowance, Clock, Objects, Profiles, RateLimiter, SignedPost, Uploads
-from shared.services.profiles import require_room
+from shared.services.profiles import require_profiles
 from shared.services.request_body import parse_body
+from shared.services.start_correction import (
+    completed_body,
+    corrected_upload,
+    create_correction,
+    require_correctable,
+    require_no_contradiction,
+)
 from shared.settings import Settings
 
 _HOUR = 3600
-_NAMES = {
+FILE_ENDINGS = {
     "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"),
     "json": (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz"),
     "excel": (".xlsx", ".xls", ".xlsb", ".ods"),
@@ -69,6 +75,12 @@ class StartUpload(CheckedChoices, UploadOptions):
     mime_type: Annotated[str, Field(max_length=255, pattern=r"^[ -~]*$")] = "text/csv"
 
     checksum_sha256: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")] | None = None
+    corrects: str | None = Field(
+        default=None,
+        description="Id of the upload whose refused rows this CSV file brings again, in the columns of their download. "
+        "It is read as that upload was: of the options `encoding`, `delimiter`, `dryRun`, `onError`, `maxErrors`, "
+        "`priority` and `preview` are its own, `workUnitId` and all others may be left out or must be the same.",
+    )
 
     @field_validator("work_unit_id")
     @classmethod
@@ -112,18 +124,24 @@ def start_upload(
     the first one's upload: it is answered as the first was, with a fresh signature while the file is awaited,
     and costs nothing of the rate limit.
 
-    Raises RequestRefused: 413, 415, 422, 429, and 409 for a key used again for another request.
+    Raises RequestRefused: 413, 415, 422, 429, and 409 for a key used again for another request; for a correction also
+    404, and 409 where there is nothing to correct.
     """
-    request = parse_body(StartUpload, body)
+    corrected = corrected_upload(body, identity, uploads)
+    request = parse_body(StartUpload, completed_body(body, corrected) if corrected else body)
+    if corrected:
+        require_no_contradiction(request.options, corrected)
     _check_file(request, settings)
     upload = _new_upload(request, identity, idempotency_key, correlation_id, clock())
     allowance = None
     known = uploads.get(upload.tenant_id, upload.upload_id) if idempotency_key else None
     if known is None:
-        _check_profiles(upload, profiles)
+        if corrected:
+            require_correctable(corrected)
+        require_profiles(upload.tenant_id, upload.options, profiles)  # before the file is sent
         allowance = _count(identity, limiter, settings)
         upload = _in_parts(upload, objects, settings)
-        if not uploads.create(upload, _requested(upload)):
+        if not _create(upload, corrected, uploads):
             known = uploads.get(upload.tenant_id, upload.upload_id)
     if known is not None:
         upload = _same_request(known, upload)
@@ -140,7 +158,7 @@ def start_upload(
 
 
 def _check_file(request: StartUpload, settings: Settings) -> None:
-    names = _NAMES[request.import_type]
+    names = FILE_ENDINGS[request.import_type]
     mime_type = request.mime_type.partition(";")[0].strip().lower()
     if request.file_name.lower().endswith(_MACRO_NAMES):
         raise RequestRefused(
@@ -165,15 +183,6 @@ def _check_file(request: StartUpload, settings: Settings) -> None:
         raise RequestRefused("The file is empty.", status=422, code="file_empty")
 
 
-def _check_profiles(upload: Upload, profiles: Profiles) -> None:
-    """Refuse a profile that is not there, and a new one that there is no room for, before the file is sent."""
-    used, saved = upload.options.profile, upload.options.save_profile
-    if used is not None and profiles.get(upload.tenant_id, used) is None:
-        raise RequestRefused(file_problem("profile_not_found", name=used), status=422, code="profile_not_found")
-    if saved is not None and profiles.get(upload.tenant_id, saved) is None:
-        require_room(upload.tenant_id, profiles)
-
-
 def _count(identity: Identity, limiter: RateLimiter, settings: Settings) -> Allowance:
     """Count the upload under the user, then under the tenant: nobody uses up the tenant's by what is refused anyway.
 
@@ -183,14 +192,15 @@ def _count(identity: Identity, limiter: RateLimiter, settings: Settings) -> Allo
     most = settings.api_key_upload_rate_limit if identity.key_id else settings.upload_rate_limit
     allowance = limiter.take(user, most, _HOUR)
     if not allowance.admitted:
-        raise _limited(f"You have started {allowance.limit:,} uploads this hour", allowance)
+        raise rate_limited(f"You have started {allowance.limit:,} uploads this hour", allowance)
     of_all = limiter.take(tenant, settings.tenant_upload_rate_limit, _HOUR)
     if not of_all.admitted:
-        raise _limited(f"Together you have started {of_all.limit:,} uploads this hour", of_all)
+        raise rate_limited(f"Together you have started {of_all.limit:,} uploads this hour", of_all)
     return allowance
 
 
-def _limited(told: str, allowance: Allowance) -> RequestRefused:
+def rate_limited(told: str, allowance: Allowance) -> RequestRefused:
+    """The refusal of what was asked for too often; `told` says what, up to the limit."""
     return RequestRefused(
         f"{told}, which is the limit. Try again in {-(-allowance.resets_in // 60)} minutes.",
         status=429,
@@ -229,7 +239,15 @@ def _new_upload(
         mime_type=request.mime_type,
         object_key=object_keys.incoming(identity.tenant_id, str(upload_id), request.import_type),
         options=request.options,
+        corrects=request.corrects,
     )
+
+
+def _create(upload: Upload, corrected: Upload | None, uploads: Uploads) -> bool:
+    """Store the upload; False when its id is taken already."""
+    if corrected is None:
+        return uploads.create(upload, _requested(upload))
+    return create_correction(upload, _requested(upload), corrected, uploads)
 
 
 def _in_parts(upload: Upload, objects: Objects, settings: Settings) -> Upload:
@@ -246,7 +264,8 @@ def _requested(upload: Upload) -> AuditEvent:
         event=AuditAct.UPLOAD_REQUESTED,
         actor=upload.created_by,
         correlation_id=upload.correlation_id,
-        details={"fileName": upload.file_name, "fileSize": upload.file_size},
+        details={"fileName": upload.file_name, "fileSize": upload.file_size}
+        | ({"corrects": upload.corrects} if upload.corrects else {}),
     )
 
 

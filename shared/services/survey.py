@@ -21,17 +21,18 @@ _SURVEYS = {"csv": survey_text, "json": survey_json, "excel": survey_workbook}
 def survey_file(upload: Upload, choices: Choices, source: SourceObject, objects: Objects, chunk_bytes: int) -> Survey:
     """Read a file as a stream, as often as its format asks for; memory does not grow with it.
 
-    Raises UploadRejected for a file that cannot be imported.
+    Raises UploadRejected for a file that cannot be imported, and of one that is previewed for one that cannot be shown.
     """
-    with _readable():
+    with readable():
         survey = _SURVEYS[upload.options.import_type](upload, choices, source, objects, chunk_bytes)
     if not survey.chunks:
-        raise rejected(file_refusal("file_no_records"))
+        choices.leave_open(file_refusal("file_no_records"))
     return survey
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def readable() -> Iterator[None]:
+    """Raise UploadRejected where the text that is read is none."""
     try:
         yield
     except LineTooLong as error:

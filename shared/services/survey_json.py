@@ -15,7 +15,7 @@ from shared.formats.text_lines import HEAD_BYTES
 from shared.services.choices import Choices
 from shared.services.ports import Objects
 from shared.services.staging import STAGED_DIALECT, stage_tables
-from shared.services.tally import Survey, Tally, map_columns, open_source
+from shared.services.tally import Survey, Tally, columns_of, open_source
 from shared.services.typed_tables import text_table
 
 
@@ -31,13 +31,13 @@ def survey_json(upload: Upload, choices: Choices, source: SourceObject, objects:
         texts = TextNumbers(choices.fields_of)
         with open_source(source, objects, packed=packed) as stream:
             records = read_json_records(stream)
-            prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
+            prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id, upload.attempt)
             tables = _tables(records, texts, commas)
             chunks = list(stage_tables(tables, objects, prefix=prefix, part_bytes=chunk_bytes))
         header = list(records.columns)
         shape = Shape(columns=len(header), fewest=1, numbered=True)
         chosen = choices.complete(header)
-        tally = Tally(STAGED_DIALECT, shape, map_columns(header, chosen.options), texts.by_position)
+        tally = Tally(STAGED_DIALECT, shape, columns_of(header, chosen, choices), texts.by_position)
         for chunk in chunks:
             with objects.open_read(str(chunk.part)) as stream:
                 tally.see(stream.read(), chunk.first_line)

@@ -16,7 +16,7 @@ from shared.formats.tables import Shape
 from shared.services.choices import Choices
 from shared.services.ports import Objects
 from shared.services.staging import STAGED_DIALECT, stage
-from shared.services.tally import LAST_RECORDS, Survey, Tally, map_columns
+from shared.services.tally import LAST_RECORDS, Survey, Tally, columns_of
 from shared.services.text_reading import TextFile, TextReading, find_header, find_reading
 
 
@@ -37,7 +37,7 @@ def _survey_cuttable(text: TextReading, choices: Choices, chunk_bytes: int) -> S
         start = find_header(records, choices)
     header = start.header
     chosen = choices.complete(header.cells)
-    tally = Tally(text.dialect, shape_of_header(header.cells), map_columns(header.cells, chosen.options))
+    tally = Tally(text.dialect, shape_of_header(header.cells), columns_of(header.cells, chosen, choices))
     with objects.open_range(source, header.end, source.size) as stream:
         line = header.line + 1 + sum(cell.count("\n") for cell in header.cells)
         chunks = list(tally.cut(stream, header.end, line, chunk_bytes))
@@ -94,9 +94,9 @@ def _survey_staged(text: TextReading, choices: Choices, upload: Upload, chunk_by
         start = find_header(records, choices)
         header = start.header.cells
         chosen = choices.complete(header)
-        tally = Tally(STAGED_DIALECT, shape_of_header(header, numbered=True), map_columns(header, chosen.options))
+        tally = Tally(STAGED_DIALECT, shape_of_header(header, numbered=True), columns_of(header, chosen, choices))
         tail = Tail(chain(start.ahead, records), tally.mapping)
-        prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
+        prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id, upload.attempt)
         chunks = list(stage(tail.records(), objects, prefix=prefix, part_bytes=chunk_bytes))
     for chunk in chunks:
         with objects.open_read(str(chunk.part)) as stream:

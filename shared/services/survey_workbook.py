@@ -7,24 +7,26 @@ import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from shared.columnar.evidence import CellStyles, TextNumbers
 from shared.domain import object_keys
 from shared.domain.headers import ColumnMapping
-from shared.domain.upload import Decision, SourceObject, Upload, UploadOptions
+from shared.domain.problems import FileProblem
+from shared.domain.upload import Decision, SourceObject, Upload
 from shared.errors import UploadRejected
 from shared.formats.delimited import TextRecord
 from shared.formats.preamble import totals_below
 from shared.formats.tables import TextTable
 from shared.formats.typed_rows import TypedRows
 from shared.formats.workbook import WorkbookLimits, WorkbookRows, read_workbook
-from shared.services.choices import AS_PROFILE, Choices
+from shared.services.choices import AS_PROFILE, Choices, Chosen
 from shared.services.ports import Objects
 from shared.services.staging import STAGED_DIALECT, stage_tables
 from shared.services.survey_text import shape_of_header, table_decisions
-from shared.services.tally import LAST_RECORDS, Survey, Tally, last_records, map_columns, open_source
+from shared.services.tally import LAST_RECORDS, Survey, Tally, columns_of, last_records, open_source
 from shared.services.text_reading import find_header
 from shared.services.typed_tables import text_table
 
@@ -50,7 +52,14 @@ def survey_workbook(
 
 
 def _read(path: Path, sheet: str | None, choices: Choices) -> WorkbookRows:
-    return read_workbook(path, sheet=sheet, known=choices.known_headers, limits=WorkbookLimits())
+    read = partial(read_workbook, path, known=choices.known_headers, limits=WorkbookLimits())
+    try:
+        return read(sheet=sheet)
+    except UploadRejected as refusal:
+        if refusal.code != "sheet_not_found":
+            raise
+        choices.leave_open(FileProblem(refusal.code, refusal.message))
+        return read(sheet=None)
 
 
 def _open(path: Path, choices: Choices) -> tuple[WorkbookRows, str | None]:
@@ -100,13 +109,13 @@ def _survey(
         chosen = choices.complete(header)
         texts = TextNumbers(choices.fields_of)
         texts.watch(header)
-        mapping = map_columns(header, chosen.options)
+        mapping = columns_of(header, chosen, choices)
         if mapping.ignored:
-            header, mapping = _named(header, chosen.options)
+            header, mapping = _named(header, chosen, choices)
         tally = Tally(STAGED_DIALECT, shape_of_header(header, numbered=True), mapping, texts.by_position)
         below = (rows.below(start.header.line) for rows in chain(ahead, batches))
         tail = _Tail((text_table(rows, len(header), texts, commas) for rows in below), mapping)
-        prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id)
+        prefix = object_keys.parts_prefix(upload.tenant_id, upload.upload_id, upload.attempt)
         chunks = list(stage_tables(_seen(tail.tables(), tally), objects, prefix=prefix, part_bytes=chunk_bytes))
     return Survey(
         header=header,
@@ -165,10 +174,10 @@ class _Tail:
         yield from (table.without(lines) for table in held)
 
 
-def _named(header: list[str], options: UploadOptions) -> tuple[list[str], ColumnMapping]:
+def _named(header: list[str], chosen: Chosen, choices: Choices) -> tuple[list[str], ColumnMapping]:
     """The header of refused rows that come back, without the columns to the right that have no name.
 
     They hold what rows have too much, and must not become columns of the file.
     """
     named = header[: shape_of_header(header).fewest]
-    return named, map_columns(named, options)
+    return named, columns_of(named, chosen, choices)

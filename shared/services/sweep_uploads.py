@@ -12,9 +12,10 @@ from shared.domain.audit import AuditAct, AuditEvent
 from shared.domain.job import job_of
 from shared.domain.parts import KEPT_FOR
 from shared.domain.problems import file_problem
-from shared.domain.upload import Failure, Upload, UploadState
+from shared.domain.upload import RETRIED_WITHIN, Failure, Upload, UploadState
 from shared.errors import StateConflict
 from shared.services.dispatch_jobs import payload_of
+from shared.services.failures import PREVIEW_EXPIRED
 from shared.services.ports import Clock, JobPlace, JobQueue, Objects, ScanStep, Step, Uploads
 
 _LOOKED_AT = 200
@@ -34,6 +35,7 @@ _QUIET = {
     UploadState.SCANNING: _SCAN_ENDS_WITHIN,
     UploadState.QUEUED: _STEP_FOLLOWS_WITHIN,
     UploadState.PLANNING: _STEP_FOLLOWS_WITHIN,
+    UploadState.REVIEWING: RETRIED_WITHIN,
     UploadState.IMPORTING: _STEP_FOLLOWS_WITHIN,
     UploadState.FINISHING: _STEP_FOLLOWS_WITHIN,
     UploadState.CANCELLING: _STEP_FOLLOWS_WITHIN,
@@ -50,6 +52,7 @@ class Mending(Enum):
     QUEUED = "its job is queued"
     FAILED = "the failure step is taken"
     CANCELLED = "its cancelling goes on"
+    EXPIRED = "it is cancelled: nobody has confirmed its preview"
     UNDONE = "its undoing goes on"
 
 
@@ -83,6 +86,8 @@ class UploadSweep:
             return self._look_for_the_file(upload)
         if upload.state is UploadState.SCANNING:
             return self._scan_again(upload)
+        if upload.state is UploadState.REVIEWING:
+            return self._end_review(upload)
         if upload.state is UploadState.CANCELLING:
             self.fail_step.take(payload_of(job_of(upload)))
             return Mending.CANCELLED
@@ -99,13 +104,21 @@ class UploadSweep:
         url_works_until = upload.created_at + sent_for
         if self.clock() < url_works_until + _SENDING_TAKES:
             return None
-        code = "file_not_received"
-        failure = Failure(code=code, message=file_problem(code), support_id=uuid.uuid4().hex[:12])
+        self._end(upload, UploadState.FAILED, AuditAct.FILE_NOT_RECEIVED, "file_not_received")
+        return Mending.GIVEN_UP
+
+    def _end_review(self, upload: Upload) -> Mending:
+        """The preview itself is about to be deleted. Its slot is free, or else the dispatcher's sweep frees it."""
+        days = RETRIED_WITHIN.days
+        self._end(upload, UploadState.CANCELLED, AuditAct.PREVIEW_EXPIRED, PREVIEW_EXPIRED, days=days)
+        return Mending.EXPIRED
+
+    def _end(self, upload: Upload, state: UploadState, act: AuditAct, code: str, **values: object) -> None:
+        failure = Failure(code=code, message=file_problem(code, **values), support_id=uuid.uuid4().hex[:12])
         told = {"code": failure.code, "supportId": failure.support_id}
         at = self.clock()
-        event = AuditEvent(at=at, event=AuditAct.FILE_NOT_RECEIVED, correlation_id=upload.correlation_id, details=told)
-        self.uploads.move(upload, UploadState.FAILED, event, failure=failure, ended_at=at)
-        return Mending.GIVEN_UP
+        event = AuditEvent(at=at, event=act, correlation_id=upload.correlation_id, details=told)
+        self.uploads.move(upload, state, event, failure=failure, ended_at=at)
 
     def _scan_again(self, upload: Upload) -> Mending:
         """The version that was pinned, or else the newest.

@@ -10,7 +10,7 @@ from itertools import repeat
 from typing import BinaryIO
 
 from shared.columnar.evidence import FileEvidence
-from shared.domain.headers import ColumnMapping, HeaderProblem, map_headers
+from shared.domain.headers import ColumnMapping, HeaderProblem, map_headers, map_what_can_be
 from shared.domain.number_style import NumberEvidence
 from shared.domain.plan import Chunk, Dialect
 from shared.domain.problems import FileProblem
@@ -22,7 +22,7 @@ from shared.formats.compression import MAX_UNPACKED_BYTES, open_gzip
 from shared.formats.delimited import TextRecord
 from shared.formats.preamble import MOST_TOTALS_ROWS, totals_below
 from shared.formats.tables import Shape, TextTable, read_table
-from shared.services.choices import Chosen, given_fields
+from shared.services.choices import Choices, Chosen, given_fields
 from shared.services.ports import Objects
 
 LAST_RECORDS = MOST_TOTALS_ROWS * 3
@@ -69,6 +69,15 @@ def map_columns(header: list[str], options: UploadOptions) -> ColumnMapping:
     if isinstance(mapping, HeaderProblem):
         raise UploadRejected(mapping.message, code=mapping.code)
     return mapping
+
+
+def columns_of(header: list[str], chosen: Chosen, choices: Choices) -> ColumnMapping:
+    """The columns' mapping by what holds for the file; for a preview also where it leaves a question."""
+    try:
+        return map_columns(header, chosen.options)
+    except UploadRejected as refusal:
+        choices.leave_open(FileProblem(refusal.code, refusal.message))
+        return map_what_can_be(header, given_fields(chosen.options))
 
 
 class Tally:

@@ -37,6 +37,12 @@ _LINES_FOR_DELIMITER = 400
 _OPEN_ENCODING = frozenset({"file_encoding_unknown", "file_encoding_ambiguous"})
 """Problems of bytes that may be text in an encoding which somebody names."""
 
+_WRONG_ENCODING = frozenset({"file_encoding_not_known", "file_encoding_does_not_fit"})
+"""Problems of the encoding that somebody has named."""
+
+_ANY_BYTES = "cp850"
+"""In which all bytes but a NUL are some text: enough to see what the encoding of the rest must be."""
+
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
@@ -146,7 +152,7 @@ def find_reading(file: TextFile, choices: Choices) -> TextReading:
             for reading, profile in _in_their_encodings(file, delimiter, choices):
                 if _suits(reading, profile, choices):
                     return reading
-        raise rejected(encoding)
+        encoding = _stand_in(file, encoding, choices)
     shown = file.read_in(encoding, delimiter)
     for profile in choices.profiles:
         other = encoding.instead(profile.encoding, AS_PROFILE) if profile.encoding else None
@@ -157,6 +163,18 @@ def find_reading(file: TextFile, choices: Choices) -> TextReading:
             if (usual := _delimiter_of(profile)) and _suits(reading := file.read_in(encoding, usual), profile, choices):
                 return reading
     return shown
+
+
+def _stand_in(file: TextFile, question: FileProblem, choices: Choices) -> Encoding:
+    """What a file is shown in while its encoding is open; raises UploadRejected where it is not to be shown."""
+    if question.code not in _OPEN_ENCODING | _WRONG_ENCODING:
+        raise rejected(question)
+    choices.leave_open(question)
+    for name in (None, _ANY_BYTES):
+        encoding = file.find_encoding(name)
+        if isinstance(encoding, Encoding):
+            return replace(encoding, evidence="shown so while the encoding is open")
+    raise rejected(question)
 
 
 def _in_their_encodings(

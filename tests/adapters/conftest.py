@@ -21,7 +21,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def table(cloud: Cloud) -> Callable[..., str]:
     """Makes a table with a key (one or two attributes) and, by name, indexes with theirs."""
 
-    def make(*key: str, **indexes: tuple[str, str]) -> str:
+    def make(*key: str, **indexes: tuple[str, ...]) -> str:
         name = f"table-{uuid.uuid4().hex[:8]}"
         attributes = {*key, *(attribute for index in indexes.values() for attribute in index)}
         more: dict[str, Any] = {}

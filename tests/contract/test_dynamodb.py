@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -248,6 +249,16 @@ def test_a_batch_that_fails_is_tried_again_before_the_next(cloud: Cloud, table: 
         cloud.dynamodb.put_item(TableName=table, Item=key(name))
     wait_for(lambda: len(reader.changes) >= 3)
     assert [name for _, name in reader.changes] == ["poison", "poison", "after"]
+
+
+def test_a_batch_waits_for_its_window(cloud: Cloud, table: str) -> None:
+    """Changes that come one after another within it are told at once. Unpatched, each is told by itself."""
+    reader = Reader(cloud, table, BatchSize=100, MaximumBatchingWindowInSeconds=1)
+    for name in ("a", "b", "c"):
+        cloud.dynamodb.put_item(TableName=table, Item=key(name))
+        time.sleep(0.05)
+    wait_for(lambda: len(reader.changes) == 3)
+    assert len(reader.batches) == 1
 
 
 def test_filters_keep_records_from_the_function(cloud: Cloud, table: str) -> None:

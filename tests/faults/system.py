@@ -135,12 +135,13 @@ class FaultySystem:
 
     def chunks(self, upload_id: str) -> list[dict[str, Any]]:
         """The chunks of an upload; none before it is planned."""
-        s3 = self.aws("s3")
-        try:
-            answer = s3.get_object(Bucket=self.stack["bucket"], Key=f"work/{_TENANT}/{upload_id}/chunks.json")
-        except s3.exceptions.NoSuchKey:
+        s3, bucket = self.aws("s3"), self.stack["bucket"]
+        kept = s3.list_objects_v2(Bucket=bucket, Prefix=f"work/{_TENANT}/{upload_id}/").get("Contents", [])
+        plans = [entry for entry in kept if entry["Key"].endswith("/chunks.json")]
+        if not plans:
             return []
-        listed: list[dict[str, Any]] = json.loads(answer["Body"].read())
+        latest = max(plans, key=lambda entry: entry["LastModified"])["Key"]
+        listed: list[dict[str, Any]] = json.loads(s3.get_object(Bucket=bucket, Key=latest)["Body"].read())
         return listed
 
     def object_event(self, upload_id: str) -> dict[str, Any]:
@@ -193,7 +194,7 @@ class FaultySystem:
         """Wait for an upload's end and check what must hold then; the sweep comes by as it would by schedule."""
         upload = self._await_end(person, upload_id)
         assert (upload["status"], outcome(upload)) == ("completed", (COUNT, COUNT, 0, 0)), upload
-        self._await_rest(upload_id)
+        self.await_rest(upload_id)
         assert self._counts(upload_id) == (COUNT, COUNT, COUNT)
         assert self.digest(upload_id) == self.fault_free
         assert person.client.status(upload_id)["progress"]["successfulRecords"] == COUNT
@@ -241,7 +242,7 @@ class FaultySystem:
             time.sleep(0.1)
         raise AssertionError(f"stuck: {upload}")
 
-    def _await_rest(self, upload_id: str) -> None:
+    def await_rest(self, upload_id: str) -> None:
         """Until neither a slot nor an execution is the upload's: they are let go just after its end."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

@@ -21,7 +21,7 @@ UNBUNDLED: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """The templates for a page at PAGE_ORIGIN and a job concurrency of 3."""
     folder = tmp_path_factory.mktemp("cdk.out")
-    synthesize(folder, {**UNBUNDLED, "pageOrigin": PAGE_ORIGIN, "settings": {"JOB_CONCURRENCY": 3}})
+    synthesize(folder, {**UNBUNDLED, "pageOrigins": [PAGE_ORIGIN], "settings": {"JOB_CONCURRENCY": 3}})
     return Templates.read(folder)
 
 
@@ -29,8 +29,9 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 def oidc_templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """The templates for the access tokens of an OpenID issuer."""
     folder = tmp_path_factory.mktemp("cdk.out")
-    settings = {"AUTH_PROVIDER": "oidc", "OIDC_ISSUER": "https://issuer.example", "OIDC_AUDIENCE": "linefeed"}
-    synthesize(folder, {**UNBUNDLED, "pageOrigin": PAGE_ORIGIN, "settings": settings})
+    settings = {"AUTH_PROVIDER": "oidc", "OIDC_ISSUER": "https://issuer.example/pool", "OIDC_AUDIENCE": "linefeed"}
+    client = {"oidcClientId": "linefeed-page", "oidcTokenOrigin": "https://tokens.example"}
+    synthesize(folder, {**UNBUNDLED, "pageOrigins": [PAGE_ORIGIN], **client, "settings": settings})
     return Templates.read(folder)
 
 
@@ -38,7 +39,7 @@ def oidc_templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 def clamav_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The assembly for ClamAV in a container, made where there is no Docker."""
     folder = tmp_path_factory.mktemp("cdk.out")
-    synthesize(folder, {**UNBUNDLED, "pageOrigin": PAGE_ORIGIN, "settings": {"SCANNER": "clamav"}})
+    synthesize(folder, {**UNBUNDLED, "pageOrigins": [PAGE_ORIGIN], "settings": {"SCANNER": "clamav"}})
     return folder
 
 

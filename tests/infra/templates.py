@@ -46,6 +46,36 @@ class Templates:
         [properties] = self.of_type(resource_type).values()
         return properties
 
+    def api(self, protocol: str = "HTTP") -> tuple[str, Properties]:
+        """The logical id and the properties of the API of a protocol."""
+        [found] = [
+            each for each in self.of_type("AWS::ApiGatewayV2::Api").items() if each[1]["ProtocolType"] == protocol
+        ]
+        return found
+
+    def of_api(self, resource_type: str, protocol: str = "HTTP") -> dict[str, Properties]:
+        """Logical id → properties of a type's resources that belong to it."""
+        api = {"Ref": self.api(protocol)[0]}
+        return {name: each for name, each in self.of_type(resource_type).items() if each["ApiId"] == api}
+
+    def routes(self, protocol: str = "HTTP") -> dict[str, str]:
+        """Route → the module that answers it."""
+        integrations = self.of_api("AWS::ApiGatewayV2::Integration", protocol)
+        behind = {
+            route["RouteKey"]: self.text(route["Target"]).removeprefix("integrations/<").removesuffix(">")
+            for route in self.of_api("AWS::ApiGatewayV2::Route", protocol).values()
+        }
+        return {route: self.module_of(integrations[name]["IntegrationUri"]) for route, name in behind.items()}
+
+    def stream_reader(self, table: str) -> Properties:
+        """The one event source mapping that reads a table's stream."""
+        [found] = [
+            each
+            for each in self.of_type("AWS::Lambda::EventSourceMapping").values()
+            if self.text(each["EventSourceArn"]).startswith(f"<Tables{table}")
+        ]
+        return found
+
     def bucket_of_files(self) -> tuple[str, Properties]:
         """The logical id and the properties of the bucket that browsers send files to; the other has access logs."""
         [found] = [each for each in self.of_type("AWS::S3::Bucket").items() if "CorsConfiguration" in each[1]]

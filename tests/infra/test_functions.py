@@ -73,7 +73,7 @@ def test_operators_may_choose_every_setting_but_names(templates: Templates, clam
         for name, value in function["Environment"]["Variables"].items()
         if not isinstance(value, str)
     }
-    fields = {name.upper() for name in Settings.model_fields} - {"DATABASE_TLS", "DATABASE_PORT", "PAGE_ORIGIN"}
+    fields = {name.upper() for name in Settings.model_fields} - {"DATABASE_TLS", "DATABASE_PORT", "PAGE_ORIGINS"}
     assert fields - filled == {name.upper() for name in OPERATOR_SETTINGS}
 
 

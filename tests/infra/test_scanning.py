@@ -19,7 +19,7 @@ def clamd_templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """The templates for a ClamAV daemon of the operator's."""
     settings = {"SCANNER": "clamd", "CLAMD_ADDRESS": "clamd.example.com:3310"}
     folder = tmp_path_factory.mktemp("cdk.out")
-    synthesize(folder, {**UNBUNDLED, "pageOrigin": PAGE_ORIGIN, "settings": settings})
+    synthesize(folder, {**UNBUNDLED, "pageOrigins": [PAGE_ORIGIN], "settings": settings})
     return Templates.read(folder)
 
 

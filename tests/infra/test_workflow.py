@@ -26,13 +26,18 @@ def _tasks(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_steps_follow_each_other(definition: dict[str, Any]) -> None:
-    """Plan, then all chunks, within the execution where planning names them and by the list where not, then Finish."""
+    """Plan, then all chunks, within the execution where planning names them and by the list where not, then Finish.
+
+    Where a person is to look at the preview first, nothing follows.
+    """
     states = definition["States"]
     assert definition["StartAt"] == "Plan"
-    assert states["Plan"]["Next"] == "HowManyChunks"
-    [few] = states["HowManyChunks"]["Choices"]
+    assert states["Plan"]["Next"] == "WhatIsNext"
+    review, few = states["WhatIsNext"]["Choices"]
+    assert review == {"Variable": "$.plan.review", "BooleanEquals": True, "Next": "WaitForReview"}
+    assert states["WaitForReview"] == {"Type": "Succeed"}
     assert few == {"Variable": "$.plan.fewChunks[0]", "IsPresent": True, "Next": "LoadFewChunks"}
-    assert states["HowManyChunks"]["Default"] == "LoadChunks"
+    assert states["WhatIsNext"]["Default"] == "LoadChunks"
     assert {states[name]["Next"] for name in _MAPS} == {"Finish"}
     assert states["Finish"]["End"]
 
@@ -133,7 +138,7 @@ def test_a_few_chunks_are_loaded_within_the_execution(definition: dict[str, Any]
     retries = sum(retry["MaxAttempts"] for retry in _tasks(definition)["LoadOneOfFew"]["Retry"])
     events_of_an_item = 4 + 6 * (1 + retries)
     assert FEW_CHUNKS * events_of_an_item < 25_000 / 2
-    part = object_keys.parts_prefix("t" * 100, "u" * 36) + "000000.csv"
+    part = object_keys.parts_prefix("t" * 100, "u" * 36, 99) + "000000.csv"
     chunk = Chunk(index=0, start=2**40, end=2**40, first_line=2**40, records=2**40, part=part)
     assert FEW_CHUNKS * len(chunk.model_dump_json()) < 256 * 1024 / 4
 
@@ -157,9 +162,8 @@ def test_new_objects_are_scanned(templates: Templates) -> None:
 
 def test_the_queue_wakes_the_dispatcher(templates: Templates) -> None:
     """Each change of a job does, from the first one on, and a schedule in case one was lost."""
-    mapping = templates.only("AWS::Lambda::EventSourceMapping")
+    mapping = templates.stream_reader("Jobs")
     assert templates.module_of(mapping["FunctionName"]) == "dispatch_job"
-    assert templates.text(mapping["EventSourceArn"]).startswith("<TablesJobs")
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     [sweep] = [rule for rule in templates.of_type("AWS::Events::Rule").values() if "ScheduleExpression" in rule]
     assert sweep["ScheduleExpression"] == "rate(1 minute)"
@@ -168,19 +172,15 @@ def test_the_queue_wakes_the_dispatcher(templates: Templates) -> None:
 
 def test_the_api_has_the_manifests_routes(templates: Templates, manifest: dict[str, FunctionSpec]) -> None:
     """Every route leads to the function that answers it, in payload format 2.0."""
-    integrations = templates.of_type("AWS::ApiGatewayV2::Integration")
-    routes = {}
-    for route in templates.of_type("AWS::ApiGatewayV2::Route").values():
-        integration = integrations[templates.text(route["Target"]).removeprefix("integrations/<").removesuffix(">")]
-        assert integration["PayloadFormatVersion"] == "2.0"
-        routes[route["RouteKey"]] = templates.module_of(integration["IntegrationUri"])
-    assert routes == {route: name for name, spec in manifest.items() for route in spec.routes}
+    integrations = templates.of_api("AWS::ApiGatewayV2::Integration").values()
+    assert {integration["PayloadFormatVersion"] for integration in integrations} == {"2.0"}
+    assert templates.routes() == {route: name for name, spec in manifest.items() for route in spec.routes}
 
 
 def test_the_api_logs_each_request(templates: Templates) -> None:
     """With the route and the status, as JSON."""
-    settings = templates.only("AWS::ApiGatewayV2::Stage")["AccessLogSettings"]
-    assert {"route", "status"} <= json.loads(settings["Format"]).keys()
+    [stage] = templates.of_api("AWS::ApiGatewayV2::Stage").values()
+    assert {"route", "status"} <= json.loads(stage["AccessLogSettings"]["Format"]).keys()
 
 
 def test_migrations_run_before_anything_can_import(templates: Templates) -> None:

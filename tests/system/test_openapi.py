@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import httpx
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 
 from infra import openapi
+from tests.driving import Person, csv_bytes, rows
 
+UPLOADS, SESSION = "/api/import/manufacturing-data", "/api/import/session"
 ERROR = {"error", "message", "supportId", "details"}
 
 
@@ -48,3 +52,45 @@ def _check(case: Any, stack: dict[str, Any], token: Callable[..., str]) -> None:
     if answer.status_code < 400 and case.method == case.operation.method.upper():
         documented = {int(status) for status in case.operation.definition.raw["responses"] if status.isdigit()}
         assert answer.status_code in documented
+
+
+def test_answers_are_what_the_description_says(
+    person: Person, stack: dict[str, Any], token: Callable[..., str]
+) -> None:
+    """Of an upload with refused rows, on its way and at its end: each named member is there, and as it is named."""
+    bad = rows(3)
+    bad[1][3] = "many"
+    upload_id = person.send(csv_bytes(bad))
+    session = token(tenant=person.tenant)
+    _check_answer(stack, session, UPLOADS, f"{UPLOADS}?uploadId={upload_id}")
+    person.client.wait(upload_id, timeout=60)
+    _check_answer(stack, session, UPLOADS, f"{UPLOADS}?uploadId={upload_id}")
+    _check_answer(stack, session, UPLOADS, f"{UPLOADS}?limit=5")
+    for part in ("errors", "audit", "report"):
+        _check_answer(stack, session, f"{UPLOADS}/{{uploadId}}/{part}", f"{UPLOADS}/{upload_id}/{part}")
+    _check_answer(stack, session, SESSION, SESSION)
+
+
+def _check_answer(stack: dict[str, Any], session: str, path: str, address: str) -> None:
+    described = openapi.document()
+    content = described["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = httpx.get(f"{stack['apiUrl']}{address}", headers={"Authorization": f"Bearer {session}"})
+    assert answer.status_code == 200
+    jsonschema_rs.validate({**content, "components": described["components"]}, answer.json())
+
+
+@pytest.mark.parametrize(
+    ("role", "permissions"),
+    [
+        ("viewer", ["data:read"]),
+        ("engineer", ["data:import", "data:read"]),
+        ("admin", ["data:import", "data:read", "keys:manage"]),
+    ],
+)
+def test_the_session_says_what_its_role_may(
+    stack: dict[str, Any], token: Callable[..., str], role: str, permissions: list[str]
+) -> None:
+    """A page shows by it what there is to do; the routes decide for themselves."""
+    session = token(tenant="tenant-b", user="somebody", role=role)
+    answer = httpx.get(f"{stack['apiUrl']}{SESSION}", headers={"Authorization": f"Bearer {session}"}).json()
+    assert answer == {"user": "somebody", "tenant": "tenant-b", "role": role, "permissions": permissions}

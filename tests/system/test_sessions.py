@@ -17,7 +17,7 @@ from tests.nextauth.packages import Made, Wanted, make_sessions
 from tests.stack import start_stack, stop_stack
 
 COOKIES = ("next-auth.session-token", "__Secure-authjs.session-token")
-PAGE = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]["pageOrigin"]
+APP = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]["pageOrigins"][0]
 CLAIMS = {"sub": "cookie-user", "tenant": "tenant-cookies", "role": "engineer"}
 
 
@@ -39,10 +39,11 @@ def ask(stack: dict[str, Any], method: str = "GET", **headers: str) -> tuple[int
 
 @pytest.mark.parametrize("name", [*COOKIES, "long"])
 def test_a_session_cookie_opens_every_door(stack: dict[str, Any], sessions: dict[str, Made], name: str) -> None:
-    """Reading from anywhere; changing something from the upload page alone."""
+    """Reading from anywhere; changing something from the upload page, and from the app that was named, alone."""
     cookies = "; ".join(["theme=dark", *sessions[name].cookies])
     assert ask(stack, Cookie=cookies) == (422, "limit_invalid")
-    assert ask(stack, "POST", Cookie=cookies, Origin=PAGE) == (422, "request_invalid")
+    assert ask(stack, "POST", Cookie=cookies, Origin=stack["pageUrl"]) == (422, "request_invalid")
+    assert ask(stack, "POST", Cookie=cookies, Origin=APP) == (422, "request_invalid")
     assert ask(stack, "POST", Cookie=cookies) == (403, "origin_refused")
     assert ask(stack, "POST", Cookie=cookies, Origin="https://evil.example") == (403, "origin_refused")
     assert ask(stack, "POST", Cookie=cookies, Sec_Fetch_Site="cross-site") == (403, "origin_refused")
@@ -54,7 +55,7 @@ def test_a_profile_is_changed_by_our_page_alone(stack: dict[str, Any], sessions:
     cookies = "; ".join(sessions[COOKIES[0]].cookies)
     address = f"{stack['apiUrl']}/api/import/profiles/none"
     for method in ("PUT", "DELETE"):
-        for origin, status in ((PAGE, {"PUT": 422, "DELETE": 204}[method]), ("https://evil.example", 403)):
+        for origin, status in ((stack["pageUrl"], {"PUT": 422, "DELETE": 204}[method]), ("https://evil.example", 403)):
             headers = {"Cookie": cookies, "Origin": origin}
             answer = httpx.request(method, address, content=b"[]", headers=headers, trust_env=False)
             assert answer.status_code == status
@@ -62,10 +63,11 @@ def test_a_profile_is_changed_by_our_page_alone(stack: dict[str, Any], sessions:
 
 def test_the_pages_script_may_send_its_cookie(stack: dict[str, Any]) -> None:
     """A browser asks first, and sends cookies to another origin only where it is told that it may."""
-    headers = {"Origin": PAGE, "Access-Control-Request-Method": "POST"}
-    answer = httpx.options(stack["apiUrl"] + IMPORTS_PATH, headers=headers, trust_env=False)
-    assert answer.headers["access-control-allow-credentials"] == "true"
-    assert answer.headers["access-control-allow-origin"] == PAGE
+    for origin in (stack["pageUrl"], APP):
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        answer = httpx.options(stack["apiUrl"] + IMPORTS_PATH, headers=headers, trust_env=False)
+        assert answer.headers["access-control-allow-credentials"] == "true"
+        assert answer.headers["access-control-allow-origin"] == origin
 
 
 def test_a_stack_takes_an_issuers_access_tokens(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from tests.nextauth.packages import FOLDER, Made, Wanted, make_sessions
 SECRET = "a secret of the app, with spaces and ümlauts"
 OLD_SECRET = "the secret before that one"
 PAGE = "https://app.example.com"
+OTHER_APP = "https://plant.example.com"
 NOW = datetime.now(UTC)
 CLAIMS = {"sub": "anna", "name": "Anna Berg", "tenant": "acme", "role": "engineer"}
 ANNA = Identity(tenant_id="acme", user_id="anna", role=Role.ENGINEER)
@@ -68,8 +69,22 @@ def opened(
     names: ClaimNames = CLAIM_NAMES,
     **presented: Any,
 ) -> Identity:
-    """Who a bearer token or cookies prove."""
-    sessions = NextAuthSessions(lambda: secrets, page_origin=PAGE, names=names)
+    """Who a bearer token or cookies prove, whenever it ends."""
+    return proven(token, cookies=cookies, secrets=secrets, names=names, **presented).model_copy(
+        update={"valid_until": None}
+    )
+
+
+def proven(
+    token: str,
+    *,
+    cookies: tuple[str, ...] = (),
+    secrets: str = SECRET,
+    names: ClaimNames = CLAIM_NAMES,
+    **presented: Any,
+) -> Identity:
+    """The same, with its end."""
+    sessions = NextAuthSessions(lambda: secrets, page_origins=[PAGE, OTHER_APP], names=names)
     given = {"method": "GET", "authorization": f"Bearer {token}" if token else None, "cookies": cookies} | presented
     return sessions.identify(Presented(**given), made_at())
 
@@ -323,6 +338,13 @@ def test_the_key_is_never_in_the_token(key_part: str) -> None:
     assert refusal(forged(key_part=key_part)) == INVALID
 
 
+def test_it_is_known_when_a_session_ends() -> None:
+    """What is opened with it ends then, too; a time that no calendar has is the end of all."""
+    ends = int(NOW.timestamp()) + 86_400
+    assert proven(forged({"exp": ends})).valid_until == datetime.fromtimestamp(ends, UTC)
+    assert proven(forged({"exp": 2**62})).valid_until == datetime(9999, 12, 31, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("secret", ["", "a guess", SECRET + " ", OLD_SECRET])
 def test_only_the_secret_makes_sessions(secret: str) -> None:
     """Nor does an empty one, which an app that was not configured would have."""
@@ -387,6 +409,7 @@ def test_secrets_are_one_a_line_or_a_list() -> None:
     [
         ({"origin": PAGE}, True),
         ({"origin": PAGE, "fetch_site": "cross-site"}, True),
+        ({"origin": OTHER_APP}, True),
         ({"fetch_site": "same-origin"}, True),
         ({"fetch_site": "same-site"}, True),
         ({}, False),
@@ -401,7 +424,9 @@ def test_secrets_are_one_a_line_or_a_list() -> None:
         ({"origin": f"{PAGE},{PAGE}"}, False),
     ],
 )
-def test_only_our_page_changes_something_with_a_cookie(method: str, asked_by: dict[str, Any], allowed: bool) -> None:
+def test_only_pages_that_were_named_change_something_with_a_cookie(
+    method: str, asked_by: dict[str, Any], allowed: bool
+) -> None:
     """A browser sends the cookie with any page's request; a bearer token is only ever sent on purpose."""
     if allowed:
         assert opened(cookies=made()[V5].cookies, method=method, **asked_by) == ANNA
@@ -413,7 +438,7 @@ def test_only_our_page_changes_something_with_a_cookie(method: str, asked_by: di
 
 def test_without_a_page_no_origin_is_ours() -> None:
     """A deployment that was told none does not take an empty one for it."""
-    sessions = NextAuthSessions(lambda: SECRET, page_origin="", names=CLAIM_NAMES)
+    sessions = NextAuthSessions(lambda: SECRET, page_origins=[], names=CLAIM_NAMES)
     for origin in ("", None):
         with pytest.raises(RequestRefused, match="page"):
             sessions.identify(Presented("POST", cookies=made()[V5].cookies, origin=origin), made_at())

@@ -45,9 +45,11 @@ class Door:
         self.now = datetime.now(UTC)
 
     def open(self, token: str, **presented: Any) -> Identity:
-        """Whom a bearer token proves."""
+        """Whom a bearer token proves, whenever it ends."""
         given = {"method": "POST", "authorization": f"Bearer {token}"} | presented
-        return self._sessions.identify(Presented(**given), self.now)
+        identity = self._sessions.identify(Presented(**given), self.now)
+        assert identity.valid_until is not None
+        return identity.model_copy(update={"valid_until": None})
 
     def refusal(self, token: str, **presented: Any) -> tuple[int, str]:
         """How it is refused."""

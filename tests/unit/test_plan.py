@@ -20,8 +20,9 @@ from shared.domain.plan import ImportPlan
 from shared.domain.upload import SourceObject, Upload, UploadOptions, UploadState
 from shared.errors import UploadRejected
 from shared.formats.delimited import read_records
+from shared.services.draft_plan import DraftPlan, make_plan
 from shared.services.load_chunk import read_chunk
-from shared.services.plan_import import DraftPlan, make_plan, read_ahead
+from shared.services.plan_import import read_ahead
 from shared.services.ports import Objects
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

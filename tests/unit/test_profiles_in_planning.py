@@ -16,8 +16,8 @@ from shared.columnar.reader import TableReader
 from shared.domain.profile import Profile
 from shared.domain.upload import Decision, SourceObject, Upload, UploadOptions, UploadState
 from shared.errors import UploadRejected
+from shared.services.draft_plan import DraftPlan, make_plan
 from shared.services.load_chunk import read_chunk
-from shared.services.plan_import import DraftPlan, make_plan
 from shared.services.ports import Objects
 from tests.unit.test_plan import OneObject
 

@@ -20,8 +20,8 @@ from local.samples.generate import SAMPLE_ROWS, Expected, generate
 from shared.columnar.reader import TableReader
 from shared.domain.problems import Severity
 from shared.domain.upload import SourceObject, Upload, UploadOptions, UploadState
+from shared.services.draft_plan import DraftPlan, make_plan
 from shared.services.load_chunk import read_chunk
-from shared.services.plan_import import DraftPlan, make_plan
 from shared.services.ports import Objects
 
 Row = dict[str, str]
