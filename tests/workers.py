@@ -13,32 +13,32 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 _TOGETHER = {
-    "adapters": "cloud",
-    "browser": "browser",
-    "contract": "cloud",
-    "faults": "stack",
-    "infra": "templates",
-    "system": "stack",
+    "tests/adapters/": "cloud",
+    "tests/browser/": "browser",
+    "tests/contract/": "cloud",
+    "tests/faults/": "stack",
+    "tests/faults/test_faults.py": "faults",
+    "tests/faults/test_reviews.py": "faults",
+    "tests/infra/": "templates",
+    "tests/system/": "stack",
+    "tests/system/test_embedded_postgres.py": "no stack",
+    "tests/system/test_gateway.py": "no stack",
+    "tests/system/test_lambda_host.py": "no stack",
+    "tests/system/test_memory.py": "a stack of its own",
+    "tests/system/test_stop.py": "stacks of its own",
 }
-"""What the tests of a folder share; the browser has a stack of its own, since the other's tests take longest."""
+"""What the tests of a file, or else of a folder, share.
 
-_ALONE = (
-    "tests/faults/test_faults.py",
-    "tests/system/test_stop.py",
-    "tests/system/test_memory.py",
-    "tests/system/test_embedded_postgres.py",
-    "tests/system/test_lambda_host.py",
-    "tests/system/test_gateway.py",
-)
-"""What has no part in it, or a system of its own."""
+The browser has a stack of its own, since the other's tests take longest.
+"""
 
-_FIRST = ("stack", "browser", *_ALONE[:3], "cloud", "templates")
+_FIRST = ("stack", "browser", "faults", "stacks of its own", "a stack of its own", "cloud", "templates")
 """What takes longest: when that is done, the many small files are what is left to share evenly."""
 
 
 def _scope(nodeid: str) -> str:
     file = nodeid.partition("::")[0]
-    return file if file in _ALONE else _TOGETHER.get(file.split("/")[1], file)
+    return _TOGETHER.get(file) or _TOGETHER.get(file[: file.rfind("/") + 1], file)
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types

@@ -83,7 +83,7 @@ FILTERS = st.builds(
 ).filter(lambda wanted: wanted.since is None or wanted.until is None or wanted.since < wanted.until)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     made=st.lists(
         st.tuples(

@@ -162,7 +162,7 @@ ODD = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=st.lists(st.lists(ODD | CELLS, min_size=1, max_size=7), min_size=1, max_size=12))
 def test_refused_rows_that_come_back_as_they_were_are_refused_as_they_were(table: list[list[str]]) -> None:
     """Each under its number, with its cells and for its reasons; whatever stands in the file."""
