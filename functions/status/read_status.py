@@ -78,7 +78,8 @@ def get_refused_rows(upload_id: str) -> Response[str]:
         return _download(upload, "csv" if form == "csv" else "xlsx", identity)
     page = read_status.refused_rows(upload, _limit(), _cursor(), wiring.objects())
     shown = read_status.with_corrections(page.items, upload, wiring.uploads(), wiring.objects())
-    return answer(HTTPStatus.OK, {"refusedRows": shown, **_pagination(page.cursor)})
+    columns = upload.plan.header if upload.plan else []
+    return answer(HTTPStatus.OK, {"columns": columns, "refusedRows": shown, **_pagination(page.cursor)})
 
 
 def _download(upload: Upload, form: Literal["csv", "xlsx"], identity: Identity) -> Response[str]:

@@ -86,7 +86,7 @@ def test_a_keyboard_is_enough(visit: Visit, tmp_path: Path) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Drop files here")).to_be_focused()
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     chooser.value.set_files(tmp_path / "keys.csv")
     page.get_by_label("Work unit").focus()
     page.keyboard.type("press-shop")

@@ -53,7 +53,8 @@ export class OidcSignIn implements SignIn {
       const tokens = await oauth.processAuthorizationCodeResponse(server, client, answer);
       this.keep(tokens.access_token, tokens.expires_in ?? 300);
     } finally {
-      history.replaceState(null, "", `${this.redirectUri}${pending.place}`);
+      history.replaceState(null, "", this.redirectUri);
+      location.hash = pending.place;
     }
   }
 
