@@ -270,7 +270,8 @@ function SendBar({ app, upload, columns, rows, corrections, onDiscard }: SendBar
     setError(null);
     try {
       const uploadId = await app.sender.sendMade(correctionFile(upload, columns, rows, corrections), {
-        corrects: upload.uploadId,
+        // Rows that a correction could not bring in have their numbers of the upload that it corrects.
+        corrects: upload.corrects ?? upload.uploadId,
       });
       onDiscard();
       go({ name: "detail", uploadId, tab: null });
