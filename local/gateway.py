@@ -17,7 +17,7 @@ from aiohttp import web
 from local.access_log import log_access
 from local.gateway_events import HttpAnswer, HttpApi, HttpRequest, MalformedAnswer, answer_from
 from local.lambda_host import HostStopping, InvocationResult
-from local.loop_server import LoopServer
+from local.loop_server import LoopServer, listen
 
 BODY_BYTES = 10 * 1024 * 1024
 """Largest request body."""
@@ -36,14 +36,17 @@ class Gateway:
         self._invoke = invoke
         self._access_log = access_log
         self._threads = ThreadPoolExecutor(_CONCURRENT_REQUESTS, thread_name_prefix="gateway")
-        self._server = LoopServer("gateway", port)
+        self._port = port
+        self._server = LoopServer("gateway")
         self.url = ""
 
     def start(self) -> None:
         """Listen; raises OSError when the port is taken."""
         app = web.Application(client_max_size=BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._serve)
-        self.url = f"http://127.0.0.1:{self._server.start(app)}"
+        listener = listen(self._port)
+        self._server.start(app, listener)
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     def stop(self) -> None:
         """Take no more requests, let those under way end, and stop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -17,29 +17,29 @@ from yarl import URL
 from local.distribution import BucketOrigin, Distribution, HttpOrigin
 from local.gateway import BODY_BYTES
 from local.hosts import Hosts
+from local.loop_server import LoopServer, listen
 
 USUAL_PORT = 8470
 """So that a browser finds what it kept for the page when the stack has been started anew."""
 
 _HOST = "127.0.0.1"
-_DRAIN_SECONDS = 20.0
 _OWN_TO_A_CONNECTION = frozenset(
     {"connection", "content-length", "date", "host", "keep-alive", "server", "te", "trailer", "transfer-encoding"}
 )
 _ACCESS_DENIED = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>'
 
 
-def listen(port: int | None) -> socket.socket:
+def listen_usually(port: int | None) -> socket.socket:
     """A socket that listens on the port, 0 for a free one; None for the usual one, or a free one where it is taken.
 
     What comes before it is served waits. Raises OSError when the port is taken.
     """
     if port is not None:
-        return socket.create_server((_HOST, port))
+        return listen(port)
     try:
-        return socket.create_server((_HOST, USUAL_PORT))
+        return listen(USUAL_PORT)
     except OSError:
-        return socket.create_server((_HOST, 0))
+        return listen(0)
 
 
 def address_of(listener: socket.socket) -> str:
@@ -59,36 +59,23 @@ class PageServer:
         self._listener = listener
         self._s3 = s3
         self._hosts = hosts
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="page", daemon=True)
-        self._runner: web.AppRunner | None = None
+        self._server = LoopServer("page")
         self._client: aiohttp.ClientSession | None = None
 
     def start(self) -> None:
         """Serve what comes to the listener."""
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+        app = web.Application(client_max_size=BODY_BYTES + 1)
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        app.cleanup_ctx.append(self._with_client)
+        self._server.start(app, self._listener)
 
     def stop(self) -> None:
         """Take no more requests, let those under way end, and stop."""
-        if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+        self._server.stop()
 
-    async def _open(self) -> None:
-        self._client = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
-        app = web.Application(client_max_size=BODY_BYTES + 1)
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_SECONDS)
-        await self._runner.setup()
-        await web.SockSite(self._runner, self._listener).start()
-
-    async def _close(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-        if self._client is not None:
-            await self._client.close()
+    async def _with_client(self, _: web.Application) -> AsyncIterator[None]:
+        async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as self._client:
+            yield
 
     async def _serve(self, incoming: web.Request) -> web.Response:
         """Answer by the behaviour of the path, with the headers that it adds."""

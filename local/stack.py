@@ -28,7 +28,7 @@ from local.control import ControlServer
 from local.gateway import Gateway
 from local.hosts import PAGE_DOMAIN, Hosts
 from local.lambda_host import HostStopping, LambdaHost, Platform
-from local.page import PageServer, address_of, listen
+from local.page import PageServer, address_of, listen_usually
 from local.page_config import write_config
 from local.postgres import Address, EmbeddedPostgres, PostgresError, ensure_database
 from local.resources import DeploymentError, World, create
@@ -149,7 +149,7 @@ class LocalStack:
         from_functions = replace(platform, endpoint_url=self._options.functions_endpoint or aws.endpoint)
         host = self._start_host(from_functions)
         # Bound now, because the templates name the page; it is served when all that it needs is there.
-        listener = self._running.enter_context(listen(self._options.page_port))
+        listener = self._running.enter_context(listen_usually(self._options.page_port))
         hosts = _hosts(listener, from_functions)
         sockets = self._start_websocket_gateway(host)
         client = AwsClients(platform)

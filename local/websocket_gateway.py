@@ -31,7 +31,7 @@ from local.aws.access_keys import AccessKeys
 from local.aws.aws_actions import Demand
 from local.aws.role_policies import credential_of, role_allows
 from local.lambda_host import HostStopping, InvocationResult
-from local.loop_server import LoopServer
+from local.loop_server import LoopServer, listen
 from local.websocket_events import CONNECT, DISCONNECT, Handshake, SocketApi, SocketRoute
 
 MESSAGE_BYTES = 128 * 1024
@@ -87,7 +87,8 @@ class WebSocketGateway:
         self._connections: dict[str, _Connection] = {}
         self._closing: set[asyncio.Task[bool]] = set()
         self._threads = ThreadPoolExecutor(_CONCURRENT_INVOCATIONS, thread_name_prefix="websocket-gateway")
-        self._server = LoopServer("websocket-gateway", port)
+        self._port = port
+        self._server = LoopServer("websocket-gateway")
         self.address = ""
 
     def start(self) -> None:
@@ -98,7 +99,9 @@ class WebSocketGateway:
             app.router.add_route(method, "/{stage}/@connections/{connection_id}", self._manage)
         app.router.add_route("*", "/{path:.*}", _forbid)
         app.on_shutdown.append(self._close_all)
-        self.address = f"ws://127.0.0.1:{self._server.start(app)}"
+        listener = listen(self._port)
+        self._server.start(app, listener)
+        self.address = f"ws://127.0.0.1:{listener.getsockname()[1]}"
 
     def serve(self, api: SocketApi) -> None:
         """Serve the API; until then every connection is refused."""

@@ -58,6 +58,7 @@ def _upload(browser: Browser, stack: Mapping[str, Any]) -> None:
     page.get_by_text("Rows by machine").wait_for()
     _take(page, "quality")
     page.get_by_role("button", name="Undo").click()
+    page.get_by_role("dialog").wait_for()
     _take(page, "undo")
     page.keyboard.press("Escape")
     page.get_by_role("link", name="History").click()

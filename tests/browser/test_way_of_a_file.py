@@ -37,7 +37,7 @@ def test_a_good_file_goes_in(visit: Visit, send: Send, query: Callable[..., list
 def test_what_was_refused_is_put_right_in_the_page(
     visit: Visit, send: Send, query: Callable[..., list[list[Any]]]
 ) -> None:
-    """The row is shown with its reason, its cell is corrected, and just this row is sent again."""
+    """It is shown with its reason, and just this row is sent again; still wrong, it is shown and sent once more."""
     table = rows(40)
     table[11][3] = "many"
     table[12][4] = "1000"
@@ -51,6 +51,9 @@ def test_what_was_refused_is_put_right_in_the_page(
     expect(page.get_by_text("1 of 2 rows shown")).to_be_visible()
     cell = page.get_by_label("Row 13, totalPartsProduced")
     expect(cell).to_have_value("many")
+    cell.fill("lots")
+    page.get_by_role("button", name="Send this row again").click()
+    expect(page.get_by_text("No record was imported, one was refused.")).to_be_visible(timeout=60_000)
     cell.fill("100")
     page.get_by_role("button", name="Send this row again").click()
 

@@ -14,7 +14,7 @@ import pytest
 from infra.application import ROOT
 from infra.constructs.page import DIST
 from local.client import IMPORTS_PATH
-from local.page import USUAL_PORT, address_of, listen
+from local.page import USUAL_PORT, address_of, listen_usually
 
 APP = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]["pageOrigins"][0]
 
@@ -174,8 +174,8 @@ def test_files_are_only_read(page: httpx.Client, method: str) -> None:
 
 def test_the_usual_port_is_taken_where_it_is_free() -> None:
     """So that a browser finds what it kept; else a free one; one that was asked for is taken or refused."""
-    with listen(None) as first, listen(None) as second:
+    with listen_usually(None) as first, listen_usually(None) as second:
         assert address_of(second) not in {address_of(first), f"http://127.0.0.1:{USUAL_PORT}"}
-        with pytest.raises(OSError, match="in use"), listen(second.getsockname()[1]):
+        with pytest.raises(OSError, match="in use"), listen_usually(second.getsockname()[1]):
             pass
         assert isinstance(second, socket.socket)

@@ -151,53 +151,69 @@ function Table({ columns, rows, upload, corrections, onChange }: TableProps) {
           </tr>
         </thead>
         {rows.map((row) => (
-          <tbody key={row.row} class={corrections[row.row] ? "changed" : undefined}>
-            {errorsOf(row).map((problem, index, all) => (
-              <tr key={index}>
-                {index === 0 && (
-                  <th scope="rowgroup" rowSpan={all.length}>
-                    {number(row.row)} {row.correctedBy && <span class="badge good">{t("refused.corrected")}</span>}
-                  </th>
-                )}
-                <ProblemCells
-                  row={row}
-                  problem={problem}
-                  columnOf={columnOf}
-                  corrections={corrections}
-                  onChange={onChange}
-                />
-              </tr>
-            ))}
-            {onChange && canBeEdited(row) && (
-              <tr>
-                <td colSpan={4}>
-                  <WholeRow row={row} columns={columns} corrections={corrections} onChange={onChange} />
-                </td>
-              </tr>
-            )}
-          </tbody>
+          <RowProblems
+            key={row.row}
+            row={row}
+            columns={columns}
+            columnOf={columnOf}
+            corrections={corrections}
+            onChange={onChange && canBeEdited(row) ? onChange : null}
+          />
         ))}
       </table>
     </div>
   );
 }
 
-interface ProblemCellsProps {
+interface RowProps {
   row: RefusedRow;
-  problem: Problem;
+  columns: string[];
   columnOf: (field: string) => string;
   corrections: Corrections;
+  /** Null where the row cannot be put right here. */
   onChange: Change | null;
 }
 
-function ProblemCells({ row, problem, columnOf, corrections, onChange }: ProblemCellsProps) {
+/** All that is wrong with a row, and on demand every cell of it: what does not fit may be the other one's fault. */
+function RowProblems(props: RowProps) {
+  const { row, corrections, onChange } = props;
+  const [open, setOpen] = useState(false);
+  const problems = errorsOf(row);
+  return (
+    <tbody class={corrections[row.row] ? "changed" : undefined}>
+      {problems.map((problem, index) => (
+        <tr key={index}>
+          {index === 0 && (
+            <th scope="rowgroup" rowSpan={problems.length}>
+              {number(row.row)} {row.correctedBy && <span class="badge good">{t("refused.corrected")}</span>}
+              {onChange && (
+                <button type="button" class="plain small" aria-expanded={open} onClick={() => setOpen(!open)}>
+                  {t("refused.whole")}
+                </button>
+              )}
+            </th>
+          )}
+          <ProblemCells {...props} problem={problem} />
+        </tr>
+      ))}
+      {open && onChange && (
+        <tr>
+          <td colSpan={4}>
+            <WholeRow {...props} onChange={onChange} />
+          </td>
+        </tr>
+      )}
+    </tbody>
+  );
+}
+
+function ProblemCells({ row, problem, columnOf, corrections, onChange }: RowProps & { problem: Problem }) {
   const column = problem.field === null ? null : columnOf(problem.field);
-  const editable = onChange && column !== null && canBeEdited(row);
   return (
     <>
       <td>{column ?? t("refused.wholeRow")}</td>
       <td class="value">
-        {editable ? (
+        {onChange && column !== null ? (
           <input
             aria-label={t("refused.edit", { row: number(row.row), column })}
             value={corrections[row.row]?.[column] ?? cellOf(row, column)}
@@ -214,41 +230,27 @@ function ProblemCells({ row, problem, columnOf, corrections, onChange }: Problem
             {problem.error}
           </span>
         )}
-        {onChange && typeof row.record === "string" && <span class="help">{t("refused.unreadable")}</span>}
+        {typeof row.record === "string" && <span class="help">{t("refused.unreadable")}</span>}
       </td>
     </>
   );
 }
 
-interface WholeRowProps {
-  row: RefusedRow;
-  columns: string[];
-  corrections: Corrections;
-  onChange: Change;
-}
-
-/** Every cell of a row: what is wrong between two cells may have to be put right in the other one. */
-function WholeRow({ row, columns, corrections, onChange }: WholeRowProps) {
-  const [open, setOpen] = useState(false);
+function WholeRow({ row, columns, corrections, onChange }: RowProps & { onChange: Change }) {
   return (
-    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>{t("refused.whole")}</summary>
-      {open && (
-        <div class="whole-row">
-          {columns.map((column) => (
-            <Field key={column} label={column}>
-              {(ids) => (
-                <input
-                  {...ids}
-                  value={corrections[row.row]?.[column] ?? cellOf(row, column)}
-                  onInput={(event) => onChange(row, column, event.currentTarget.value)}
-                />
-              )}
-            </Field>
-          ))}
-        </div>
-      )}
-    </details>
+    <div class="whole-row">
+      {columns.map((column) => (
+        <Field key={column} label={column}>
+          {(ids) => (
+            <input
+              {...ids}
+              value={corrections[row.row]?.[column] ?? cellOf(row, column)}
+              onInput={(event) => onChange(row, column, event.currentTarget.value)}
+            />
+          )}
+        </Field>
+      ))}
+    </div>
   );
 }
 
@@ -270,7 +272,8 @@ function SendBar({ app, upload, columns, rows, corrections, onDiscard }: SendBar
     setError(null);
     try {
       const uploadId = await app.sender.sendMade(correctionFile(upload, columns, rows, corrections), {
-        corrects: upload.uploadId,
+        // Rows that a correction could not bring in have their numbers of the upload that it corrects.
+        corrects: upload.corrects ?? upload.uploadId,
       });
       onDiscard();
       go({ name: "detail", uploadId, tab: null });
