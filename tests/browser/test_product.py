@@ -60,6 +60,21 @@ def test_every_state_is_accessible(with_refusals: Callable[..., Page], scheme: s
     _check(page, "the sign-in")
 
 
+@pytest.mark.parametrize("width", [1280, 375])
+def test_the_preview_is_accessible(visit: Visit, send: Callable[..., None], width: int) -> None:
+    """With a question and columns that are not known, which have the most to tell."""
+    page = visit(viewport={"width": width, "height": 800})
+    page.get_by_label("Show me first").check()
+    send(
+        page,
+        csv_bytes(rows(5), ["when", "machineName", "processName", "how many", "goodParts", "rejectParts"]),
+        "new.csv",
+    )
+    page.get_by_role("link", name="new.csv").click(timeout=60_000)
+    expect(page.get_by_text("Before it can go in")).to_be_visible(timeout=60_000)
+    _check(page, "the preview")
+
+
 def _check(page: Page, where: str) -> None:
     # As the browser's own tools run it: the page's policy lets no script in that is not its own.
     found = page.evaluate(AXE.read_text() + "; axe.run(document, {resultTypes: ['violations']})")
