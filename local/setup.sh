@@ -42,7 +42,7 @@ install_packages() { # install_packages FOLDER: its locked npm packages, none of
 case ${1:-} in
   tests)
     need clamd clamav-daemon
-    need chromium chromium
+    need chromium chromium fonts-liberation
     install_packages tests/nextauth
     exit
     ;;
