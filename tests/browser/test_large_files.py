@@ -77,6 +77,16 @@ def start(page: Page, path: Path) -> None:
     page.get_by_role("button", name="Send the file").click()
 
 
+def half_sent(visit: Visit, folder: Path) -> tuple[Page, Parts, Path]:
+    """A file of two parts, of which S3 has the first, and the second is on its way."""
+    path = large_file(folder / "cast.csv", 20 << 20)
+    page = visit()
+    parts = Parts(page, held=2)
+    start(page, path)
+    _wait_until(page, lambda: parts.stored == [1])
+    return page, parts, path
+
+
 def expect_arrival(page: Page, path: Path) -> None:
     """It is sent, and the preview has as many records as the file."""
     expect(page.locator(".file")).to_have_count(0, timeout=60_000)
@@ -117,11 +127,7 @@ def test_a_closed_page_goes_on_where_it_was(visit: Visit, tmp_path: Path, size: 
 
 def test_it_pauses_and_goes_on(visit: Visit, tmp_path: Path) -> None:
     """While it is paused nothing is sent."""
-    path = large_file(tmp_path / "cast.csv", 20 << 20)
-    page = visit()
-    parts = Parts(page, held=2)
-    start(page, path)
-    _wait_until(page, lambda: parts.stored == [1])
+    page, parts, path = half_sent(visit, tmp_path)
     page.get_by_role("button", name="Pause: cast.csv").click()
     expect(page.get_by_text("Paused at")).to_be_visible()
     parts.start_anew()
@@ -134,11 +140,7 @@ def test_it_pauses_and_goes_on(visit: Visit, tmp_path: Path) -> None:
 
 def test_without_a_connection_it_waits(visit: Visit, tmp_path: Path) -> None:
     """It says so, and goes on by itself."""
-    path = large_file(tmp_path / "cast.csv", 20 << 20)
-    page = visit()
-    parts = Parts(page, held=2)
-    start(page, path)
-    _wait_until(page, lambda: parts.stored == [1])
+    page, parts, path = half_sent(visit, tmp_path)
     page.context.set_offline(True)
     expect(page.get_by_text("No connection; it goes on by itself")).to_be_visible()
     parts.let_go()
@@ -149,11 +151,7 @@ def test_without_a_connection_it_waits(visit: Visit, tmp_path: Path) -> None:
 
 def test_a_file_that_is_taken_back_is_cancelled(visit: Visit, tmp_path: Path) -> None:
     """The service is told, so that nothing waits for the rest of it."""
-    path = large_file(tmp_path / "cast.csv", 20 << 20)
-    page = visit()
-    parts = Parts(page, held=2)
-    start(page, path)
-    _wait_until(page, lambda: parts.stored == [1])
+    page, _, _ = half_sent(visit, tmp_path)
     page.get_by_role("button", name="Remove: cast.csv").click()
     expect(page.get_by_text("The import was cancelled.")).to_be_visible(timeout=30_000)
 

@@ -34,18 +34,13 @@ export class LiveUploads {
   follow(uploadId: string, listener: Listener): () => void {
     const listeners = this.listeners.get(uploadId) ?? new Set();
     this.listeners.set(uploadId, listeners.add(listener));
-    void this.ask(uploadId);
+    void this.refresh(uploadId);
     this.settle();
     return () => {
       listeners.delete(listener);
       if (listeners.size === 0) this.listeners.delete(uploadId);
       this.settle();
     };
-  }
-
-  /** Ask for an upload now, because something was just done to it. */
-  async refresh(uploadId: string): Promise<void> {
-    await this.ask(uploadId);
   }
 
   close(): void {
@@ -70,11 +65,12 @@ export class LiveUploads {
 
   private async poll(): Promise<void> {
     const moving = [...this.listeners.keys()].filter((uploadId) => !this.ended.has(uploadId));
-    await Promise.all(moving.map((uploadId) => this.ask(uploadId)));
+    await Promise.all(moving.map((uploadId) => this.refresh(uploadId)));
     this.settle();
   }
 
-  private async ask(uploadId: string): Promise<void> {
+  /** Ask for an upload now; also for who has just done something to it. */
+  async refresh(uploadId: string): Promise<void> {
     try {
       this.tell(await this.client.upload(uploadId));
     } catch {
@@ -124,7 +120,7 @@ export class LiveUploads {
   /** A message that would be too long comes without a part of the upload, which is asked for then. */
   private hear(message: Message): void {
     if (message.type !== "upload" || !this.listeners.has(message.upload.uploadId)) return;
-    if (message.upload.truncated) void this.ask(message.upload.uploadId);
+    if (message.upload.truncated) void this.refresh(message.upload.uploadId);
     else this.tell(message);
   }
 }

@@ -66,12 +66,12 @@ function Acts({ file, sender }: { file: Sending; sender: FileSender }) {
   return (
     <>
       {file.phase === "sending" && (
-        <button type="button" onClick={() => sender.pause(file.id)} {...named(t("sending.pause"))}>
+        <button type="button" onClick={() => sender.pauseOrGoOn(file.id)} {...named(t("sending.pause"))}>
           {t("sending.pause")}
         </button>
       )}
       {file.phase === "paused" && (
-        <button type="button" onClick={() => sender.resume(file.id)} {...named(t("sending.resume"))}>
+        <button type="button" onClick={() => sender.pauseOrGoOn(file.id)} {...named(t("sending.resume"))}>
           {t("sending.resume")}
         </button>
       )}

@@ -133,12 +133,8 @@ export class FileSender {
     await Promise.all(chosen.map(({ id }) => this.run(id)));
   }
 
-  pause(id: string): void {
-    this.uppy.pauseResume(id);
-    this.show();
-  }
-
-  resume(id: string): void {
+  /** Pause a file that is being sent, or go on with one that is paused. */
+  pauseOrGoOn(id: string): void {
     this.uppy.pauseResume(id);
     this.show();
   }
